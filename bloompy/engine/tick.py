@@ -1,0 +1,137 @@
+"""What goes into a tick and what comes out of it, and what every evaluator offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from attrs import Factory, field, frozen
+
+from bloompy.ir.nodes import Program
+from bloompy.schema import Key
+
+PlainRow: TypeAlias = tuple[Any, ...]
+
+
+@frozen
+class Scope:
+    """Where the rules of one class find their names.
+
+    Attributes:
+        globals: the module's own dictionary, so that functions are found when they are called.
+        closure: names of enclosing functions, as they were when the instance was made.
+    """
+
+    globals: dict[str, Any]
+    closure: Mapping[str, Any]
+
+
+@frozen
+class Environment:
+    """What an instance adds to its program.
+
+    Attributes:
+        me: the node's own address.
+        scopes: by `Rule.scope`.
+        parameters: by dotted name.
+        methods: functions that `Method` expressions call, by dotted name, already bound.
+        debug: check every derived row against its schema.
+    """
+
+    me: str
+    scopes: Mapping[str, Scope]
+    parameters: Mapping[str, Any]
+    methods: Mapping[str, Callable[..., Any]]
+    debug: bool = False
+
+
+@frozen
+class Change:
+    """The folded staged changes of one key of one table.
+
+    Attributes:
+        operation: "insert" and "upsert" carry a row, "delete" carries None (the key) or the whole row to delete.
+        row: see above.
+    """
+
+    operation: str
+    row: PlainRow | None
+
+
+@frozen
+class Batch:
+    """The input of one tick.
+
+    Attributes:
+        step: number of this tick, from 1.
+        now: seconds of the node's clock.
+        rand: one draw in [0, 1).
+        changes: per table the folded staged changes by key.
+        events: rows that hold for this tick by collection: inputs, staged scratch rows, messages, timer rows, lines.
+    """
+
+    step: int
+    now: float
+    rand: float = 0.0
+    changes: Mapping[str, Mapping[Key, Change]] = Factory(dict)
+    events: Mapping[str, tuple[PlainRow, ...]] = Factory(dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing from outside takes part in the tick."""
+        return not self.changes and not self.events
+
+
+@frozen
+class Durable:
+    """What a tick changes in the durable tables, its pending `<+ <- <+-` already applied: keys gone, rows now there."""
+
+    deleted: Mapping[str, list[Key]] = Factory(dict)
+    upserted: Mapping[str, list[PlainRow]] = Factory(dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.deleted and not self.upserted
+
+
+@frozen
+class Tick:
+    """A finished tick.
+
+    Attributes:
+        step, now: number and time of the tick.
+        sent: rows sent by channel (loopbacks and stdio too), in a deterministic order.
+        inserted: rows that began to hold, by collection; a transient row begins anew in every tick that has it.
+        deleted: rows that held at the end of the tick before and do not now.
+        touched: rows that changed in any collection, a measure of the work done.
+    """
+
+    step: int
+    now: float
+    sent: Mapping[str, list[PlainRow]] = field(factory=dict)
+    inserted: Mapping[str, list[PlainRow]] = field(factory=dict)
+    deleted: Mapping[str, list[PlainRow]] = field(factory=dict)
+    touched: int = 0
+
+
+Commit: TypeAlias = Callable[[Durable], None]
+"""Makes the durable change safe, or raises; then the tick has not happened."""
+
+
+class Evaluator(Protocol):
+    """The meaning of a program, tick by tick (design §3). Not safe for use from several threads at once."""
+
+    def __init__(self, program: Program, environment: Environment) -> None: ...
+
+    def restore(self, tables: Mapping[str, list[PlainRow]]) -> None:
+        """Fill durable tables before the first tick."""
+
+    def tick(self, batch: Batch, commit: Commit | None = None) -> Tick:
+        """Run one tick; if anything raises, nothing has happened (pending changes of the tick before included)."""
+
+    def read(self, collection: str) -> dict[Key, PlainRow]:
+        """Rows that held at the end of the last tick, by key. O(1); the result is not to be changed."""
+
+    def pending(self) -> bool:
+        """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""

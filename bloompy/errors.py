@@ -1,0 +1,266 @@
+"""One exception per cause. Each has a stable `code`, says what is wrong and where, and hints at the remedy.
+
+Errors found when a class is created are `RuleError`s: `SyntaxError`s with file, line and columns, so that Python,
+IPython, pytest and editors show the caret. Errors of a running program are plain `BloomError`s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bloompy.span import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class BloomError(Exception):
+    """Base of every error of bloompy.
+
+    Args:
+        message: what is wrong, naming the thing.
+        hint: the remedy, shown as a note below the message.
+    """
+
+    code: ClassVar[str] = "BLM000"
+    message: str
+    hint: str | None
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"[{self.code}] {message}")
+        self._describe(message, hint)
+
+    def _describe(self, message: str, hint: str | None) -> None:
+        self.message, self.hint = message, hint
+        if hint:
+            self.add_note(f"hint: {hint}")
+
+
+class RuleError(BloomError, SyntaxError):
+    """A class that cannot be a program; carries the place in the user's source.
+
+    Args:
+        message: what is wrong, naming the thing.
+        span: where.
+        hint: the remedy.
+    """
+
+    code = "BLM100"
+    span: Span | None
+
+    def __init__(self, message: str, span: Span | None = None, *, hint: str | None = None) -> None:
+        text = f"[{self.code}] {message}"
+        if span is None or span.line == 0:
+            SyntaxError.__init__(self, text)
+        else:
+            start, end = span.characters()
+            end_offset = end + 1 if span.end_line == span.line else None
+            SyntaxError.__init__(
+                self, text, (span.file, span.line, start + 1, span.text or None, span.line, end_offset or start + 2)
+            )
+        self.span = span
+        self._describe(message, hint)
+
+
+# --- declarations -----------------------------------------------------------------------------------------------
+
+
+class SchemaError(RuleError):
+    """A schema that cannot be read: bad column list, unknown type, two columns of one name."""
+
+    code = "BLM101"
+
+
+class ReservedName(RuleError):
+    """A collection, parameter or module that takes a name the language gives to instances."""
+
+    code = "BLM102"
+
+
+class InheritanceConflict(RuleError):
+    """Two parents bring different declarations, or two rule methods of one name."""
+
+    code = "BLM103"
+
+
+class DeclarationError(RuleError):
+    """A declaration in the wrong place or with arguments that do not fit."""
+
+    code = "BLM104"
+
+
+# --- rules ------------------------------------------------------------------------------------------------------
+
+
+class UnknownCollection(RuleError):
+    """A rule names a collection, parameter or method that the class does not have."""
+
+    code = "BLM201"
+
+
+class UnknownColumn(RuleError):
+    """A rule names a column that the collection does not have."""
+
+    code = "BLM202"
+
+
+class ArityError(RuleError):
+    """A head, pattern, key or literal row of the wrong width."""
+
+    code = "BLM203"
+
+
+class ColumnTypeError(RuleError):
+    """A value in a head, key or literal row that cannot have the type of its column."""
+
+    code = "BLM204"
+
+
+class IllegalOperator(RuleError):
+    """An operator that the collection on its left does not take."""
+
+    code = "BLM205"
+
+
+class UnsupportedStatement(RuleError):
+    """Something in a rule body that is no Bloom statement or query, often a look-alike of one."""
+
+    code = "BLM206"
+
+
+class Unstratifiable(RuleError):
+    """Recursion through negation, aggregation or `get` within a tick; shows the cycle rule by rule."""
+
+    code = "BLM207"
+
+
+class SourceNotAvailable(RuleError):
+    """The source of a rule method cannot be found, so it cannot be read."""
+
+    code = "BLM208"
+
+
+class InterfaceError(RuleError):
+    """An interface used from the wrong side: an input filled inside, an output read inside."""
+
+    code = "BLM209"
+
+
+class AggregateError(RuleError):
+    """An aggregate in the wrong place or with arguments that do not fit."""
+
+    code = "BLM210"
+
+
+class UnknownName(RuleError):
+    """A name in a rule that is bound neither by the query nor by the module."""
+
+    code = "BLM211"
+
+
+# --- a running program ------------------------------------------------------------------------------------------
+
+
+class KeyConflict(BloomError):
+    """Two different rows with one key in one collection in one tick.
+
+    Attributes:
+        collection: its name.
+        rows: the two rows.
+        rules: what derived them, in the same order: a rule's label with its place, or a word such as "inserted".
+    """
+
+    code = "BLM301"
+
+    def __init__(self, collection: str, rows: Sequence[Any], rules: Sequence[str]) -> None:
+        self.collection, self.rows, self.rules = collection, tuple(rows), tuple(rules)
+        first, second = self.rows
+        super().__init__(
+            f"two rows with one key in {collection!r}: {first!r} ({self.rules[0]}) and {second!r} ({self.rules[1]})",
+            hint="make the key wider, choose one row by an aggregate, or replace the old row with <+-",
+        )
+
+
+class RowError(BloomError):
+    """A row that does not fit its collection: width, type, unhashable value, None or NaN where not allowed."""
+
+    code = "BLM302"
+
+
+class InvariantViolation(BloomError):
+    """An invariant query that is not empty.
+
+    Attributes:
+        rule: the label of the invariant, with its place.
+        rows: the rows that should not be there.
+    """
+
+    code = "BLM303"
+
+    def __init__(self, rule: str, rows: Sequence[Any]) -> None:
+        self.rule, self.rows = rule, tuple(rows)
+        shown = ", ".join(repr(row) for row in self.rows[:5]) + (", …" if len(self.rows) > 5 else "")
+        super().__init__(f"invariant {rule} is violated by {shown}", hint="the tick was rolled back; error.batch holds its input")
+
+
+class UnorderableValues(BloomError):
+    """Values that an aggregate or a rank must order and cannot; names rule, group and values."""
+
+    code = "BLM304"
+
+
+class ParameterError(BloomError):
+    """A parameter that the program does not have, or a value that does not fit."""
+
+    code = "BLM305"
+
+
+class UsageError(BloomError):
+    """Something of the program used in a way that it does not offer."""
+
+    code = "BLM306"
+
+
+# --- nodes ------------------------------------------------------------------------------------------------------
+
+
+class StoreError(BloomError):
+    """The durable store failed; the node stops, since what was written last is unknown."""
+
+    code = "BLM401"
+
+
+class TransportError(BloomError):
+    """A transport that cannot listen or be used as configured."""
+
+    code = "BLM402"
+
+
+class AuthenticationError(BloomError):
+    """A peer without the shared secret, or a non-loopback listen without one."""
+
+    code = "BLM403"
+
+
+class CallTimeout(BloomError, TimeoutError):
+    """A `call` whose reply did not come in time."""
+
+    code = "BLM404"
+
+
+class NodeStopped(BloomError):
+    """A node that is not running was asked to do something."""
+
+    code = "BLM405"
+
+
+class WireError(BloomError):
+    """A frame that is malformed, oversized, undeclared or does not fit the schema."""
+
+    code = "BLM406"
+
+
+class Overloaded(BloomError):
+    """A bounded queue is full."""
+
+    code = "BLM407"

@@ -1,0 +1,434 @@
+"""Columns, keys and types of a collection; rows with named columns.
+
+A schema is written `"src, dst -> cost: int"` or as a class of typed fields, a `Row`. Inside the engine rows are plain
+tuples; users receive `Row`s, which are tuples whose columns can be read by name.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
+from typing import Any, ClassVar, TypeAlias, dataclass_transform
+
+from attrs import evolve, field, frozen
+
+from bloompy.errors import RowError, SchemaError
+from bloompy.span import Span
+
+Key: TypeAlias = Any
+"""The key of a row: the bare value of a one-column key, else a tuple of the key columns."""
+
+Resolve: TypeAlias = Callable[[str], Any]
+"""Evaluates the text of a type in the scope of the declaration; raises NameError and the like."""
+
+
+@frozen
+class Column:
+    """One column: its name, its type as an object and as written ("" for none), and its part."""
+
+    name: str
+    type: Any = Any
+    text: str = ""
+    key: bool = True
+    address: bool = False
+
+    def __str__(self) -> str:
+        return ("@" if self.address else "") + self.name + (f": {self.text}" if self.text else "")
+
+
+@frozen
+class Schema:
+    """The columns of a collection in order.
+
+    Attributes:
+        columns: all columns.
+        row: the `Row` class of rows handed to users.
+        key_indexes: positions of the key columns.
+    """
+
+    columns: tuple[Column, ...]
+    row: type[Row] = field(eq=False, repr=False)
+    key_indexes: tuple[int, ...] = field(init=False, repr=False)
+    index: Mapping[str, int] = field(init=False, eq=False, repr=False)
+    _checks: tuple[Check | None, ...] = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "key_indexes", tuple(i for i, column in enumerate(self.columns) if column.key))
+        put(self, "index", {column.name: i for i, column in enumerate(self.columns)})
+        put(self, "_checks", tuple(None if column.type is Any else check_of(column.type) for column in self.columns))
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def all_key(self) -> bool:
+        """Whether the collection is a set of rows."""
+        return len(self.key_indexes) == len(self.columns)
+
+    @property
+    def address(self) -> int | None:
+        """Position of the `@` column."""
+        return next((i for i, column in enumerate(self.columns) if column.address), None)
+
+    def key_getter(self) -> Callable[[tuple[Any, ...]], Key]:
+        """A fast function from a plain row to its key."""
+        if not self.key_indexes:
+            return lambda row: ()
+        if len(self.key_indexes) > 1 and self.all_key:
+            return lambda row: row
+        return itemgetter(*self.key_indexes)
+
+    def key_of(self, row: tuple[Any, ...]) -> Key:
+        """The key of a plain row: bare when it has one column."""
+        picked = tuple(row[i] for i in self.key_indexes)
+        return picked[0] if len(picked) == 1 else picked
+
+    def normal_key(self, key: Any) -> Key:
+        """A key as users may write it (bare or 1-tuple for one column; a Row or tuple for several) in its one form."""
+        if len(self.key_indexes) == 1:
+            return key[0] if isinstance(key, tuple) and len(key) == 1 and not self._holds_tuples() else key
+        return tuple(key) if isinstance(key, tuple) else key
+
+    def with_address(self, position: int) -> Schema:
+        """The same columns with one of them marked `@`."""
+        columns = [evolve(column, address=i == position) for i, column in enumerate(self.columns)]
+        return Schema(tuple(columns), self.row)
+
+    def _holds_tuples(self) -> bool:
+        column = self.columns[self.key_indexes[0]].type
+        return column is tuple or typing.get_origin(column) is tuple
+
+    def check(self, collection: str, row: Any) -> tuple[Any, ...]:
+        """A row from outside as a plain tuple, or a RowError that names collection, column, value and remedy.
+
+        One-column collections take a bare value. An int in a float column becomes a float.
+        """
+        if not isinstance(row, tuple):
+            if self.width != 1:
+                raise RowError(f"{collection}: {row!r} is no row", hint=f"give a tuple of {self}")
+            row = (row,)
+        if len(row) != len(self.columns):
+            if self.width == 1:
+                row = (tuple(row),)
+            else:
+                raise RowError(f"{collection}: {tuple(row)!r} has {len(row)} values", hint=f"its columns are {self}")
+        values = list(row)
+        for i, check in enumerate(self._checks):
+            if check is not None:
+                try:
+                    values[i] = check(values[i])
+                except TypeError as error:
+                    raise self._bad(collection, i, values[i], f"is not of type {self.columns[i].text}", str(error)) from None
+        for i in self.key_indexes:
+            if isinstance(values[i], float) and math.isnan(values[i]):
+                raise self._bad(collection, i, values[i], "is NaN in a key", "NaN equals nothing, so the row could not be found")
+        try:
+            hash(plain := tuple(values))
+        except TypeError:
+            i = next(i for i, value in enumerate(values) if not _hashable(value))
+            raise self._bad(collection, i, values[i], "is not hashable", "use tuple, frozenset or a frozen class") from None
+        return plain
+
+    def _bad(self, collection: str, i: int, value: Any, what: str, hint: str) -> RowError:
+        return RowError(f"{collection}.{self.columns[i].name}: {value!r} {what}", hint=hint or f"its columns are {self}")
+
+    def __str__(self) -> str:
+        keys = ", ".join(str(column) for column in self.columns if column.key)
+        values = ", ".join(str(column) for column in self.columns if not column.key)
+        return (f"{keys} -> {values}" if keys else f"-> {values}") if values else keys
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+# --- types ------------------------------------------------------------------------------------------------------
+
+Check: TypeAlias = Callable[[Any], Any]
+"""Returns the value, an int made a float where that is asked for, or raises TypeError."""
+
+
+def check_of(annotation: Any) -> Check:
+    """The check for values of a type: builtins, classes, unions, Literal, `tuple[…]`, `frozenset[…]`, other generics by origin."""
+    if annotation is Any or annotation is object:
+        return lambda value: value
+    if annotation is None or annotation is type(None):
+        return _check_class(type(None))
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Union or origin is types.UnionType:
+        return _check_union([check_of(argument) for argument in arguments])
+    if origin is typing.Literal:
+        return _check_literal(arguments)
+    if origin is tuple:
+        return _check_tuple(arguments)
+    if origin is frozenset and arguments:
+        return _check_frozenset(check_of(arguments[0]))
+    if origin is not None:
+        annotation = origin
+    if not isinstance(annotation, type):
+        raise TypeError(f"{annotation!r} is no type")
+    return _check_class(annotation)
+
+
+def _check_class(expected: type) -> Check:
+    def check(value: Any) -> Any:
+        if type(value) is expected:
+            return value
+        if isinstance(value, bool) and expected in (int, float):
+            raise TypeError("a bool is not taken for a number; write int(…)")
+        if isinstance(value, expected):
+            return value
+        if expected is float and isinstance(value, int):
+            return float(value)
+        raise TypeError("None is not allowed; declare the column `… | None`" if value is None else "")
+
+    return check
+
+
+def _check_union(checks: list[Check]) -> Check:
+    def check(value: Any) -> Any:
+        for one in checks:
+            try:
+                found = one(value)
+            except TypeError:
+                continue
+            if found is value:
+                return value
+        for one in checks:
+            try:
+                return one(value)
+            except TypeError:
+                continue
+        raise TypeError
+
+    return check
+
+
+def _check_literal(allowed: tuple[Any, ...]) -> Check:
+    def check(value: Any) -> Any:
+        if any(value == one and type(value) is type(one) for one in allowed):
+            return value
+        raise TypeError(f"allowed are {', '.join(map(repr, allowed))}")
+
+    return check
+
+
+def _check_tuple(arguments: tuple[Any, ...]) -> Check:
+    whole = _check_class(tuple)
+    if not arguments:
+        return whole
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        each = check_of(arguments[0])
+        return lambda value: tuple(each(item) for item in whole(value))
+    checks = [check_of(argument) for argument in arguments]
+
+    def check(value: Any) -> Any:
+        if len(whole(value)) != len(checks):
+            raise TypeError(f"expected {len(checks)} items")
+        return tuple(one(item) for one, item in zip(checks, value, strict=True))
+
+    return check
+
+
+def _check_frozenset(each: Check) -> Check:
+    whole = _check_class(frozenset)
+    return lambda value: frozenset(each(item) for item in whole(value))
+
+
+# --- reading schemas --------------------------------------------------------------------------------------------
+
+
+def parse_schema(text: str, resolve: Resolve, span: Span | None = None) -> Schema:
+    """Read `"[@]name[: type], … [-> name[: type], …]"`.
+
+    Args:
+        text: the schema; `"-> value"` has an empty key, no arrow means that every column is the key.
+        resolve: evaluates type texts.
+        span: the declaration, for errors.
+
+    Raises:
+        SchemaError: naming the column and what is wrong with it.
+    """
+    keys, arrow, values = text.partition("->")
+    columns = [_column(part, True, resolve, span) for part in _split(keys)]
+    if arrow:
+        columns += [_column(part, False, resolve, span) for part in _split(values)]
+        if "->" in values:
+            raise SchemaError(f"schema {text!r} has two arrows", span, hint="write key columns -> value columns")
+    if not columns:
+        raise SchemaError(f"schema {text!r} has no columns", span, hint='write for example "src, dst -> cost: int"')
+    return schema_of(columns, span)
+
+
+def schema_of(columns: list[Column], span: Span | None = None, row: type[Row] | None = None) -> Schema:
+    """The schema of some columns; makes their `Row` class when none is given."""
+    names = [column.name for column in columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise SchemaError(f"two columns are named {name!r}", span, hint="give each column a name of its own")
+    if sum(column.address for column in columns) > 1:
+        raise SchemaError("two columns are marked @", span, hint="a message has one destination")
+    schema = Schema(tuple(columns), row or _row_class(tuple(names)))
+    schema.row.schema = schema
+    return schema
+
+
+def _split(text: str) -> Iterator[str]:
+    """The parts between commas that stand outside brackets and quotes."""
+    depth, start, quote = 0, 0, ""
+    for i, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "[(":
+            depth += 1
+        elif character in "])":
+            depth -= 1
+        elif character == "," and depth == 0:
+            yield text[start:i].strip()
+            start = i + 1
+    if text[start:].strip() or start:
+        yield text[start:].strip()
+
+
+def _column(part: str, key: bool, resolve: Resolve, span: Span | None) -> Column:
+    name, colon, type_text = (piece.strip() for piece in part.partition(":"))
+    address = name.startswith("@")
+    name = name[1:].strip() if address else name
+    if not name or any(character.isspace() for character in name):
+        raise SchemaError(f"{part!r} names no column", span, hint='a column is "name" or "name: type"; commas stand between columns')
+    if colon and not type_text:
+        raise SchemaError(f"column {name!r} has a colon but no type", span, hint=f'write "{name}: int" or just "{name}"')
+    return Column(name, _resolved(name, type_text, resolve, span), type_text, key, address)
+
+
+def _resolved(name: str, text: str, resolve: Resolve, span: Span | None) -> Any:
+    if not text:
+        return Any
+    try:
+        annotation = resolve(text)
+        check_of(annotation)
+    except Exception as error:
+        raise SchemaError(
+            f"type {text!r} of column {name!r} cannot be used: {error}",
+            span,
+            hint="types are builtins, `T | None`, and any class in scope of the declaration",
+        ) from None
+    return annotation
+
+
+def resolver(frame: types.FrameType) -> Resolve:
+    """Evaluates type texts as code at a frame would: its locals, those of the functions around it, its globals."""
+
+    def resolve(text: str) -> Any:
+        scope: dict[str, Any] = {}
+        around: types.FrameType | None = frame
+        while around is not None and around.f_globals is frame.f_globals:
+            scope = {**around.f_locals, **scope}
+            around = around.f_back
+        return eval(text, dict(frame.f_globals), scope)
+
+    return resolve
+
+
+# --- rows -------------------------------------------------------------------------------------------------------
+
+
+class _KeyMark:
+    pass
+
+
+def key() -> Any:
+    """Marks a field of a `Row` class as a key column: `src: str = key()`."""
+    return _KeyMark()
+
+
+@dataclass_transform(field_specifiers=(key,))
+class Row(tuple[Any, ...]):
+    """A row with named columns. Subclass it to declare a typed schema that mypy and pyright check:
+
+        class Link(Row):
+            src: str = key()
+            dst: str = key()
+            cost: int
+
+    Fields marked `key()` are the key; where none is marked, all are. Rows are tuples: they compare, hash and unpack as such.
+    """
+
+    __slots__ = ()
+    schema: ClassVar[Schema]
+
+    if not typing.TYPE_CHECKING:
+
+        def __new__(cls, *values, **named):
+            names = cls.schema.names
+            if named:
+                try:
+                    values += tuple(named.pop(name) for name in names[len(values) :])
+                except KeyError as error:
+                    raise TypeError(f"{cls.__name__}() lacks the column {error}") from None
+            if named or len(values) != len(names):
+                raise TypeError(f"{cls.__name__}() takes the columns {', '.join(names)}")
+            return tuple.__new__(cls, values)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        annotations = cls.__dict__.get("__annotations__", {})
+        if annotations:
+            frame = sys._getframe(1)
+            _schema_of_class(cls, annotations, resolver(frame), Span.of_frame(frame))
+
+    @classmethod
+    def make(cls, values: tuple[Any, ...]) -> typing.Self:
+        """The row of a plain tuple that is known to fit."""
+        return tuple.__new__(cls, values)
+
+    def __repr__(self) -> str:
+        columns = zip(self.schema.names, self, strict=True)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in columns)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)
+
+
+def _schema_of_class(cls: type[Row], annotations: Mapping[str, Any], resolve: Resolve, span: Span) -> Schema:
+    names = [name for name, text in annotations.items() if "ClassVar" not in str(text)]
+    marked = {name for name in names if isinstance(cls.__dict__.get(name), _KeyMark)}
+    columns = []
+    for name in names:
+        given = annotations[name]
+        text = given if isinstance(given, str) else getattr(given, "__name__", str(given)) if isinstance(given, type) else str(given)
+        found = _resolved(name, given, resolve, span) if isinstance(given, str) else given
+        columns.append(Column(name, found, "" if found is Any else text, not marked or name in marked))
+    _add_properties(cls, tuple(names))
+    return schema_of(columns, span, cls)
+
+
+def _add_properties(cls: type[Row], names: tuple[str, ...]) -> None:
+    for i, name in enumerate(names):
+        if name.isidentifier() and not keyword.iskeyword(name):
+            setattr(cls, name, property(itemgetter(i)))
+
+
+def _row_class(names: tuple[str, ...]) -> type[Row]:
+    cls = type("Row", (Row,), {"__slots__": ()})
+    _add_properties(cls, names)
+    return cls
