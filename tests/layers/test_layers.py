@@ -95,7 +95,8 @@ def test_an_upward_import_would_be_found(tmp_path: Path) -> None:
     assert [layer(name) > layer("bloompy.ir.wrong") for name in names] == [True]
 
 
-OPTIONAL = ["IPython", "ipykernel", "nbclient", "hypothesis", "pytest", "duckdb", "psutil", "mypy", "numpy", "click", "bloompy_fs", "bloompy_mr"]
+OPTIONAL = ["IPython", "ipykernel", "nbclient", "hypothesis", "pytest", "duckdb", "psutil", "mypy", "numpy", "click"]
+OPTIONAL += ["bloompy_fs", "bloompy_mr"]
 
 
 def in_a_new_python(code: str) -> str:
@@ -109,8 +110,14 @@ def test_importing_bloompy_imports_nothing_optional() -> None:
 
 
 def test_the_command_line_loads_its_groups_when_they_are_named() -> None:
-    code = "import sys; from click.testing import CliRunner; from bloompy.tools.commands import main; r = CliRunner().invoke(main, ['--help']);"
-    code += " assert r.exit_code == 0, r.output; print('bloompy_fs' in sys.modules, 'bloompy_mr' in sys.modules)"
+    code = """
+import sys
+from click.testing import CliRunner
+from bloompy.tools.commands import main
+done = CliRunner().invoke(main, ["--help"])
+assert done.exit_code == 0, done.output
+print("bloompy_fs" in sys.modules, "bloompy_mr" in sys.modules)
+"""
     assert in_a_new_python(code).split() == ["False", "False"]
 
 
