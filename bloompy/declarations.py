@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from typing_extensions import TypeVarTuple, Unpack
 
+from bloompy.display import table_html
 from bloompy.errors import DeclarationError, UsageError
 from bloompy.ir.nodes import Kind, Parameter
 from bloompy.schema import Key, Row, Schema, parse_schema, resolver
@@ -118,6 +119,12 @@ class Collection(Generic[R, Unpack[Ts]]):
         rows = list(self)
         shown = ", ".join(repr(tuple(row)) for row in rows[:5]) + (", …" if len(rows) > 5 else "")  # type: ignore[arg-type]
         return f"<{self.kind} {self.name} ({self.schema}): {len(rows)} row{'' if len(rows) == 1 else 's'}{': ' if rows else ''}{shown}>"
+
+    def _repr_html_(self) -> str:
+        """The rows as a table, for notebooks."""
+        rows: Iterable[Any] = () if self._port is None else self
+        total = 0 if self._port is None else len(self)
+        return table_html(f"{self.name}: {self.kind}", [str(column) for column in self.schema.columns], rows, total)
 
     def _bound(self) -> Port:
         if self._port is None:
