@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
-
-from typing_extensions import TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from bloompy.display import table_html
 from bloompy.errors import DeclarationError, UsageError
@@ -45,7 +43,7 @@ class Port(Protocol):
         """Have a callback called with each row that begins to hold."""
 
 
-class Collection(Generic[R, Unpack[Ts]]):
+class Collection(Generic[R, *Ts]):
     """A collection: in a class body its declaration, on an instance its handle.
 
     Iterating, `len`, `in`, `[]`, `get` and `rows()` read what held at the end of the last tick. Reading by key is O(1).
@@ -67,14 +65,14 @@ class Collection(Generic[R, Unpack[Ts]]):
         handle.__dict__.update(self.__dict__, name=name, _port=port)
         return handle
 
-    def equals(self, other: Collection[Any, Unpack[tuple[Any, ...]]]) -> bool:
+    def equals(self, other: Collection[Any, *tuple[Any, ...]]) -> bool:
         """Whether two declarations say the same."""
         mine = (self.kind, self.schema, self.durable, self.period)
         return mine == (other.kind, other.schema, other.durable, other.period)
 
     # -- outside rules: staging
 
-    def insert(self, *rows: R | tuple[Unpack[Ts]]) -> None:
+    def insert(self, *rows: R | tuple[*Ts]) -> None:
         """Stage rows for the next tick. Raises RowError for a row that does not fit; then none is staged."""
         self._bound().stage(self.name, "insert", rows)
 
@@ -107,7 +105,7 @@ class Collection(Generic[R, Unpack[Ts]]):
     @overload
     def get(self, key: Any, default: None = None) -> R | None: ...
     @overload
-    def get(self, key: Any, default: R | tuple[Unpack[Ts]]) -> R: ...
+    def get(self, key: Any, default: R | tuple[*Ts]) -> R: ...
     def get(self, key: Any, default: Any = None) -> Any:
         """The row of a key, or the default."""
         found = self._bound().row(self.name, self.schema.normal_key(key))
@@ -135,7 +133,7 @@ class Collection(Generic[R, Unpack[Ts]]):
 
     # -- inside rules: read as source by the compiler, typed here for mypy and pyright, never run
 
-    def __le__(self, query: Iterable[R | tuple[Unpack[Ts]]] | R | tuple[Unpack[Ts]]) -> None:
+    def __le__(self, query: Iterable[R | tuple[*Ts]] | R | tuple[*Ts]) -> None:
         self._executed("<=")
 
     def __lt__(self, query: Any) -> None:
@@ -157,27 +155,27 @@ class Collection(Generic[R, Unpack[Ts]]):
         )
 
 
-class Table(Collection[R, Unpack[Ts]]):
+class Table(Collection[R, *Ts]):
     """Rows that persist until they are deleted."""
 
     def delete(self, *rows: Any) -> None:
         """Stage deletions for the next tick: whole rows, or just their keys."""
         self._bound().stage(self.name, "delete", rows)
 
-    def upsert(self, *rows: R | tuple[Unpack[Ts]]) -> None:
+    def upsert(self, *rows: R | tuple[*Ts]) -> None:
         """Stage rows for the next tick that replace those of their keys."""
         self._bound().stage(self.name, "upsert", rows)
 
 
-class Scratch(Collection[R, Unpack[Ts]]):
+class Scratch(Collection[R, *Ts]):
     """Rows that hold only in the ticks that derive them."""
 
 
-class Channel(Collection[R, Unpack[Ts]]):
+class Channel(Collection[R, *Ts]):
     """Messages: sent by `<~`, and holding at the destination for one tick."""
 
 
-class Periodic(Collection[R, Unpack[Ts]]):
+class Periodic(Collection[R, *Ts]):
     """A row (no, time) each time a timer fires."""
 
 
@@ -203,9 +201,9 @@ def _with_address(schema: Schema, span: Span, wanted: bool, kind: str) -> None:
 
 
 @overload
-def table(schema: str, *, durable: bool = False) -> Table[Any, Unpack[tuple[Any, ...]]]: ...
+def table(schema: str, *, durable: bool = False) -> Table[Any, *tuple[Any, ...]]: ...
 @overload
-def table(schema: Callable[[Unpack[Ts]], R], *, durable: bool = False) -> Table[R, Unpack[Ts]]: ...
+def table(schema: Callable[[*Ts], R], *, durable: bool = False) -> Table[R, *Ts]: ...
 def table(schema: Any, *, durable: bool = False) -> Any:
     """Declare rows that persist until deleted; `durable=True` keeps them over a crash of the node."""
     found, span = _schema(schema)
@@ -214,9 +212,9 @@ def table(schema: Any, *, durable: bool = False) -> Any:
 
 
 @overload
-def scratch(schema: str) -> Scratch[Any, Unpack[tuple[Any, ...]]]: ...
+def scratch(schema: str) -> Scratch[Any, *tuple[Any, ...]]: ...
 @overload
-def scratch(schema: Callable[[Unpack[Ts]], R]) -> Scratch[R, Unpack[Ts]]: ...
+def scratch(schema: Callable[[*Ts], R]) -> Scratch[R, *Ts]: ...
 def scratch(schema: Any) -> Any:
     """Declare rows that hold in a tick exactly when its rules derive them."""
     found, span = _schema(schema)
@@ -225,9 +223,9 @@ def scratch(schema: Any) -> Any:
 
 
 @overload
-def channel(schema: str) -> Channel[Any, Unpack[tuple[Any, ...]]]: ...
+def channel(schema: str) -> Channel[Any, *tuple[Any, ...]]: ...
 @overload
-def channel(schema: Callable[[Unpack[Ts]], R]) -> Channel[R, Unpack[Ts]]: ...
+def channel(schema: Callable[[*Ts], R]) -> Channel[R, *Ts]: ...
 def channel(schema: Any) -> Any:
     """Declare messages to other nodes; `@` marks the column with the destination's address.
 
@@ -241,9 +239,9 @@ def channel(schema: Any) -> Any:
 
 
 @overload
-def loopback(schema: str) -> Channel[Any, Unpack[tuple[Any, ...]]]: ...
+def loopback(schema: str) -> Channel[Any, *tuple[Any, ...]]: ...
 @overload
-def loopback(schema: Callable[[Unpack[Ts]], R]) -> Channel[R, Unpack[Ts]]: ...
+def loopback(schema: Callable[[*Ts], R]) -> Channel[R, *Ts]: ...
 def loopback(schema: Any) -> Any:
     """Declare messages of a node to itself: what `<~` puts in holds in a later tick."""
     found, span = _schema(schema)
@@ -256,10 +254,10 @@ class interface:
 
     @overload
     @staticmethod
-    def input(schema: str) -> Scratch[Any, Unpack[tuple[Any, ...]]]: ...
+    def input(schema: str) -> Scratch[Any, *tuple[Any, ...]]: ...
     @overload
     @staticmethod
-    def input(schema: Callable[[Unpack[Ts]], R]) -> Scratch[R, Unpack[Ts]]: ...
+    def input(schema: Callable[[*Ts], R]) -> Scratch[R, *Ts]: ...
     @staticmethod
     def input(schema: Any) -> Any:
         """Declare a scratch that is filled only from outside."""
@@ -269,10 +267,10 @@ class interface:
 
     @overload
     @staticmethod
-    def output(schema: str) -> Scratch[Any, Unpack[tuple[Any, ...]]]: ...
+    def output(schema: str) -> Scratch[Any, *tuple[Any, ...]]: ...
     @overload
     @staticmethod
-    def output(schema: Callable[[Unpack[Ts]], R]) -> Scratch[R, Unpack[Ts]]: ...
+    def output(schema: Callable[[*Ts], R]) -> Scratch[R, *Ts]: ...
     @staticmethod
     def output(schema: Any) -> Any:
         """Declare a scratch that is read only outside."""
