@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from bloompy.engine.expression import parts, walk
 from bloompy.ir.nodes import (
     Aggregate,
     Clause,
@@ -23,6 +22,7 @@ from bloompy.ir.nodes import (
     Select,
     TickValue,
 )
+from bloompy.ir.walk import parts, walk
 from bloompy.span import Span
 
 _MONOTONE_FORMS = frozenset({"_0 and _1", "_0 or _1"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeAlias
 
-from bloompy.ir.nodes import Const, Expression, Field, Get, Global, Lookup, Member, Python, Variable
+from bloompy.ir.nodes import Const, Expression, Global, Python, Variable
 from bloompy.span import Span
 
 Special: TypeAlias = Callable[[Expression], ast.expr]
@@ -34,27 +34,6 @@ def place(node: ast.expr, span: Span) -> ast.expr:
     node.lineno, node.col_offset = span.line or 1, span.column
     node.end_lineno, node.end_col_offset = span.end_line or node.lineno, span.end_column
     return node
-
-
-def parts(expression: Expression) -> tuple[Expression, ...]:
-    """The expressions directly below one (those of an Exists' body are not)."""
-    match expression:
-        case Python(_, below):
-            return below
-        case Field(row):
-            return (row,)
-        case Member(_, key) | Lookup(_, key):
-            return (key,)
-        case Get(_, key, default):
-            return (key, default)
-    return getattr(expression, "arguments", ())
-
-
-def walk(expression: Expression) -> Iterator[Expression]:
-    """An expression and everything below it, without the bodies of Exists."""
-    yield expression
-    for part in parts(expression):
-        yield from walk(part)
 
 
 @lru_cache(maxsize=4096)

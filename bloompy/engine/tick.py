@@ -47,15 +47,34 @@ class Environment:
 
 @frozen
 class Change:
-    """The folded staged changes of one key of one table.
+    """The staged operations of one key of one table, in call order.
 
     Attributes:
-        operation: "insert" and "upsert" carry a row, "delete" carries None (the key) or the whole row to delete.
-        row: see above.
+        operations: pairs of "insert", "delete" or "upsert" and a row; a delete by key has the row None,
+            a delete of a whole row deletes only an equal one.
     """
 
-    operation: str
-    row: PlainRow | None
+    operations: tuple[tuple[str, PlainRow | None], ...]
+
+    def fold(self, held: PlainRow | None, conflict: Callable[[PlainRow, PlainRow], Exception]) -> tuple[PlainRow | None, bool]:
+        """What the key holds after the operations, and whether one of them put it there.
+
+        Raises:
+            the exception that `conflict(held row, new row)` makes, for an insert over a different row.
+        """
+        placed = False
+        for operation, row in self.operations:
+            if operation == "delete":
+                if row is None or row == held:
+                    held, placed = None, False
+            elif held is None or operation == "upsert":
+                held, placed = row, True
+            elif held != row:
+                assert row is not None
+                raise conflict(held, row)
+            else:
+                placed = True
+        return held, placed
 
 
 @frozen
@@ -66,7 +85,7 @@ class Batch:
         step: number of this tick, from 1.
         now: seconds of the node's clock.
         rand: one draw in [0, 1).
-        changes: per table the folded staged changes by key.
+        changes: per table the staged changes by key.
         events: rows that hold for this tick by collection: inputs, staged scratch rows, messages, timer rows, lines.
     """
 
@@ -121,6 +140,8 @@ Commit: TypeAlias = Callable[[Durable], None]
 
 class Evaluator(Protocol):
     """The meaning of a program, tick by tick (design §3). Not safe for use from several threads at once."""
+
+    environment: Environment
 
     def __init__(self, program: Program, environment: Environment) -> None: ...
 

@@ -1,0 +1,382 @@
+"""The default evaluator: semi-naive, on generated functions over indexed relations, paying for what changes.
+
+Each tick touches the components whose inputs changed, in the order of the strata, and nothing else.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+from bloompy.engine import generate
+from bloompy.engine.fixpoint import Fixpoint
+from bloompy.engine.generate import Derive
+from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
+from bloompy.engine.pending import NOTHING, Pending
+from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.tick import Batch, Commit, Durable, Environment, PlainRow, Tick
+from bloompy.errors import InvariantViolation, KeyConflict
+from bloompy.ir.nodes import Program, Rule
+from bloompy.schema import Key
+
+
+class Codegen:
+    """See the module and `bloompy.engine.tick.Evaluator`."""
+
+    def __init__(self, program: Program, environment: Environment) -> None:
+        self.program, self.environment = program, environment
+        self._tick = generate.Tick()
+        self._pending: dict[str, Pending] = {}
+        self._ahead: dict[str, dict[Key, PlainRow | None]] = {}
+        self._first = True
+        self._staged: frozenset[str] = frozenset()
+        self._build()
+
+    def _build(self) -> None:
+        lowered = self._lowered = lower(self.program, self._staged, self.environment.debug)
+        self._relations = {
+            one.name: Relation(one.name, one.kind, one.schema.key_getter()) for one in lowered.relations.values()
+        }
+        self._schemas = {one.name: one.schema for one in lowered.relations.values()}
+        self._fixpoints = [
+            Fixpoint(component, self._relations, self._compile, self._touch, self._conflict) for component in lowered.components
+        ]
+        self._readers: dict[str, list[int]] = {name: [] for name in self._relations}
+        for i, component in enumerate(lowered.components):
+            for name in component.inputs:
+                self._readers[name].append(i)
+            for name in component.relations:
+                if i not in self._readers[name]:
+                    self._readers[name].append(i)
+        self._sinks = _Sinks(lowered)
+        self._durable = [collection.name for collection in self.program.collections if collection.durable]
+        self._touched: dict[str, Relation] = {}
+        self._passing: list[Relation] = []
+        self._queue: list[int] = []
+        self._queued: set[int] = set()
+        self._ticking = bool(self._readers[TICK])
+
+    # -- the evaluator's interface
+
+    def restore(self, tables: Mapping[str, list[PlainRow]]) -> None:
+        """Fill durable tables before the first tick."""
+        for name, rows in tables.items():
+            relation = self._relations[name]
+            relation.rows = {relation.key(row): row for row in rows}
+
+    def read(self, collection: str) -> dict[Key, PlainRow]:
+        """Rows that held at the end of the last tick, by key."""
+        return self._relations[collection].rows
+
+    def pending(self) -> bool:
+        """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
+        for name, pending in self._pending.items():
+            if self._relations[name].kind is not Kind.TABLE or pending.changes(self._relations[name].rows, name):
+                return True
+        return False
+
+    def tick(self, batch: Batch, commit: Commit | None = None) -> Tick:
+        """Run one tick; if anything raises, nothing has happened."""
+        if not self._staged.issuperset(batch.events) and self._filled(batch.events):
+            self._rebuild(self._filled(batch.events))
+        constants = self._tick
+        constants.now, constants.step, constants.rand = batch.now, batch.step, batch.rand
+        try:
+            self._begin()
+            self._apply(batch)
+            self._put_events(batch)
+            self._evaluate()
+            self._check_invariants()
+            pending = self._gather_pending()
+            ahead = self._commit(pending, commit) if self._durable else {}
+        except BaseException:
+            self._roll_back()
+            raise
+        self._pending, self._ahead, self._first = pending, ahead, False
+        return self._finish(batch)
+
+    # -- the phases of a tick
+
+    def _begin(self) -> None:
+        """The transient rows of the tick before vanish."""
+        for relation in self._passing:
+            relation.begin()
+            self._touched[relation.name] = relation
+
+    def _apply(self, batch: Batch) -> None:
+        """Staged and pending changes meet at the tables; rows pending for scratches hold in this tick."""
+        for name in batch.changes:
+            if name not in self._pending:
+                self._change(name, NOTHING, batch)
+        for name, pending in self._pending.items():
+            if self._relations[name].kind is not Kind.TABLE:
+                self._put_transient(self._relations[name], (place.row for place in pending.places.values()))
+            elif not pending.settled or name in batch.changes:
+                self._change(name, pending, batch)
+
+    def _change(self, name: str, pending: Pending, batch: Batch) -> None:
+        relation, changes = self._relations[name], batch.changes.get(name, {})
+        new: list[PlainRow] = []
+        for key in chain(changes, (key for key in pending.keys() if key not in changes)):
+            held = relation.rows.get(key)
+            row = pending.after(key, held, changes.get(key), name)
+            if row is held or (row is not None and row == held):
+                continue
+            self._touch(relation)
+            if held is not None:
+                relation.delete(held)
+            if row is not None:
+                relation.rows[key] = row
+                new.append(row)
+        if new:
+            relation.added(new)
+
+    def _put_events(self, batch: Batch) -> None:
+        for name, rows in batch.events.items():
+            self._put_transient(self._relations[name], rows)
+        if self._ticking:
+            self._put_transient(self._relations[TICK], ((batch.step,),))
+        if self._first:
+            self._put_transient(self._relations[START], ((batch.step,),))
+
+    def _put_transient(self, relation: Relation, rows: Iterable[PlainRow]) -> None:
+        for row in rows:
+            key = relation.key(row)
+            held = relation.rows.get(key)
+            if held is None:
+                self._touch(relation)
+                relation.insert(row)
+                if relation.kind is Kind.OVERLAY:
+                    relation.transient[row] = None
+            elif held != row:
+                raise self._conflict(relation, held, row)
+
+    def _evaluate(self) -> None:
+        if self._first:
+            for i in range(len(self._fixpoints)):
+                self._push(i)
+        queue, fixpoints = self._queue, self._fixpoints
+        while queue:
+            fixpoints[heapq.heappop(queue)].update(self._first)
+
+    def _check_invariants(self) -> None:
+        for name, rule in self._sinks.invariants.items():
+            if name in self._touched and self._relations[name].rows:
+                schema = self._schemas[name]
+                raise InvariantViolation(rule.place, [schema.row.make(row) for row in self._relations[name].rows.values()])
+
+    def _gather_pending(self) -> dict[str, Pending]:
+        """The pending changes for the next tick, with every conflict among them and with the rows that would stay."""
+        targets = dict.fromkeys(self._sinks.targets[name] for name in self._touched if name in self._sinks.targets)
+        found = {name: pending for name, pending in self._pending.items() if name not in targets}
+        for name, pending in list(found.items()):
+            if self._relations[name].kind is Kind.TABLE:
+                pending.settled = name not in self._touched
+            else:
+                targets[name] = None
+        for name in targets:
+            sides = ((rule, self._rows_of(parts)) for rule, parts in self._lowered.pending[name])
+            pending = Pending.of(name, self._schemas[name], sides)
+            if pending:
+                found[name] = pending
+        for name, pending in found.items():
+            if not pending.settled and self._relations[name].kind is Kind.TABLE:
+                rows = self._relations[name].rows
+                for key in pending.places:
+                    pending.after(key, rows.get(key), None, name)
+        return found
+
+    def _rows_of(self, parts: tuple[str, ...]) -> Iterable[PlainRow]:
+        return chain.from_iterable(self._relations[part].rows.values() for part in parts)
+
+    def _finish(self, batch: Batch) -> Tick:
+        inserted: dict[str, list[PlainRow]] = {}
+        deleted: dict[str, list[PlainRow]] = {}
+        touched = 0
+        self._passing = []
+        for name, relation in self._touched.items():
+            touched += len(relation.inserted) + len(relation.deleted)
+            collection = self._lowered.relations[name].collection
+            if collection is not None:
+                began, ceased = _difference(relation)
+                if began:
+                    inserted[collection] = began
+                if ceased:
+                    deleted[collection] = ceased
+            if relation.transient or (relation.kind is Kind.TRANSIENT and relation.rows):
+                self._passing.append(relation)
+        tick = Tick(batch.step, batch.now, self._sent(), inserted, deleted, touched)
+        for relation in self._touched.values():
+            relation.finish()
+        self._forget()
+        return tick
+
+    def _sent(self) -> dict[str, list[PlainRow]]:
+        sent: dict[str, list[PlainRow]] = {}
+        for name in self._touched:
+            channel = self._sinks.channels.get(name)
+            if channel is not None and channel not in sent:
+                standing, transient = self._lowered.sends[channel]
+                held = self._relations[standing] if standing is not None else None
+                rows = list(held.inserted) if held is not None else []
+                if transient is not None:
+                    passing = self._relations[transient].rows.values()
+                    rows += [row for row in passing if held is None or row not in held.rows]
+                if rows:
+                    sent[channel] = rows
+        return sent
+
+    def _roll_back(self) -> None:
+        for relation in self._touched.values():
+            relation.roll_back()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._touched.clear()
+        self._queue.clear()
+        self._queued.clear()
+
+    # -- durability
+
+    def _commit(self, pending: Mapping[str, Pending], commit: Commit | None) -> dict[str, dict[Key, PlainRow | None]]:
+        """Hand the durable change to the store, with what is pending already applied; returns where the store is ahead."""
+        durable = Durable({}, {})
+        ahead: dict[str, dict[Key, PlainRow | None]] = {}
+        for name in self._durable:
+            waiting, stored = pending.get(name, NOTHING), self._ahead.get(name, {})
+            if name in self._touched or stored or not waiting.settled and waiting:
+                changes = _durable_changes(self._relations[name], waiting, stored, name)
+                if gone := [key for key, row in changes.items() if row is None]:
+                    durable.deleted[name] = gone  # type: ignore[index]  # ours until it is handed over
+                if there := [row for row in changes.values() if row is not None]:
+                    durable.upserted[name] = there  # type: ignore[index]
+                rows = self._relations[name].rows
+                if moved := {key: row for key in waiting.keys() if (row := waiting.after(key, rows.get(key), None, name)) != rows.get(key)}:
+                    ahead[name] = moved
+        if commit is not None and not durable.empty:
+            commit(durable)
+        return ahead
+
+    # -- changes
+
+    def _touch(self, relation: Relation) -> None:
+        self._touched[relation.name] = relation
+        for i in self._readers[relation.name]:
+            self._push(i)
+
+    def _push(self, i: int) -> None:
+        if i not in self._queued:
+            self._queued.add(i)
+            heapq.heappush(self._queue, i)
+
+    # -- scratches that rules fill and that are staged into as well
+
+    def _filled(self, events: Iterable[str]) -> frozenset[str]:
+        relations = self._lowered.relations
+        return frozenset(name for name in events if relations[name].kind is Kind.STANDING)
+
+    def _rebuild(self, staged: frozenset[str]) -> None:
+        """Lower the program anew with some scratches as receiving rows, and bring the views to where they were."""
+        old, first = self._relations, self._first
+        self._staged |= staged
+        self._build()
+        for collection in self.program.collections:
+            if collection.kind == "table":
+                self._relations[collection.name].rows = old[collection.name].rows
+        if not first:
+            self._first = True
+            self._begin()
+            self._evaluate()
+            for relation in self._touched.values():
+                relation.finish()
+            self._forget()
+            self._first = False
+
+    # -- compiling
+
+    def _compile(self, derivation: Derivation, driver: int | None) -> Derive:
+        declared = self._lowered.relations[derivation.head]
+        check: Callable[[PlainRow], PlainRow] | None = None
+        if declared.checked:
+            schema, name = declared.schema, derivation.rule.head
+
+            def check(row: PlainRow) -> PlainRow:
+                return schema.check(name, row)
+
+        head = self._relations[derivation.head]
+
+        def conflict(held: PlainRow, row: PlainRow) -> KeyConflict:
+            return self._conflict(head, held, row, derivation.rule)
+
+        return generate.generate(
+            derivation, driver, self._relations, self._schemas, self.environment, self._tick, conflict, check
+        )
+
+    def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:
+        name = self._lowered.relations[relation.name].collection or relation.name
+        make = self._schemas[relation.name].row.make
+        second = rule.place if rule is not None else "inserted"
+        return KeyConflict(name.rstrip("!"), (make(held), make(row)), (self._origin(relation, held), second))
+
+    def _origin(self, relation: Relation, row: PlainRow) -> str:
+        """Which rule derives a row, found by asking each."""
+        for fixpoint in self._fixpoints:
+            for runner in (*fixpoint.standing, *fixpoint.transient):
+                if runner.head is relation and runner.possible() and self._derives(runner, row):
+                    return runner.derivation.rule.place
+        return "already there" if relation.kind is Kind.TABLE else "inserted"
+
+    @staticmethod
+    def _derives(runner: Any, row: PlainRow) -> bool:
+        new: list[PlainRow] = []
+        try:
+            runner.run(None, (), _Everything(), new)
+        except Exception:  # another row of the rule may raise; what it found until then counts
+            return row in new
+        return row in new
+
+
+class _Everything(dict[Any, PlainRow]):
+    """Rows of a head that never holds anything, so that a rule shows all that it derives."""
+
+    def __setitem__(self, key: Any, row: PlainRow) -> None:
+        pass
+
+
+class _Sinks:
+    """What the relations that nothing reads are for, by relation."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.invariants = {part: rule for rule, parts in lowered.invariants for part in parts}
+        self.targets = {part: name for name, rules in lowered.pending.items() for _, parts in rules for part in parts}
+        self.channels = {part: name for name, parts in lowered.sends.items() for part in parts if part is not None}
+
+
+def _difference(relation: Relation) -> tuple[list[PlainRow], list[PlainRow]]:
+    """Rows that began to hold, and rows that held at the end of the tick before and do not now."""
+    rows, key = relation.rows, relation.key
+    gone = [*relation.deleted, *relation.previous()]
+    ceased = [row for row in gone if rows.get(key(row)) != row] if gone else gone
+    began = relation.inserted
+    if relation.deleted and began and relation.kind is not Kind.TRANSIENT:
+        before = set(relation.deleted)
+        began = [row for row in began if row not in before or row in relation.transient]
+    return began, ceased
+
+
+def _durable_changes(
+    relation: Relation, pending: Pending, stored: Mapping[Key, PlainRow | None], name: str
+) -> dict[Key, PlainRow | None]:
+    """What each key holds when the pending changes are applied, where the store says something else."""
+    before: dict[Key, PlainRow | None] = {relation.key(row): None for row in relation.inserted}
+    before |= {relation.key(row): row for row in relation.deleted}
+    before |= stored
+    changes = {}
+    for key in chain(before, (key for key in pending.keys() if key not in before)):
+        held = relation.rows.get(key)
+        row = pending.after(key, held, None, name)
+        if row != (before[key] if key in before else held):
+            changes[key] = row
+    return changes

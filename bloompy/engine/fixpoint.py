@@ -1,0 +1,221 @@
+"""Semi-naive evaluation of one component of a program: from what changed below it to its own least fixpoint.
+
+Standing rules come first: they take the inserted rows of their inputs as drivers or, where something was deleted or a
+non-monotone input changed, compute the views of the component again. Transient rules follow, driven by the rows of this tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from bloompy.engine.generate import Derive, generated
+from bloompy.engine.lower import Component, Derivation
+from bloompy.engine.plan import target_names
+from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.tick import PlainRow
+from bloompy.ir.nodes import Scan
+
+
+@define(eq=False)
+class Runner:
+    """One derivation with its functions, one for each driver, compiled when first used."""
+
+    derivation: Derivation
+    head: Relation
+    required: tuple[Relation, ...]
+    scans: tuple[tuple[int, Relation], ...]
+    compile: Callable[[Derivation, int | None], Derive]
+    functions: dict[int | None, Derive] = field(factory=dict)
+
+    def run(self, driver: int | None, driven: Iterable[PlainRow], rows: dict[Any, PlainRow], new: list[PlainRow]) -> None:
+        """Evaluate for some driven rows (None: in full), putting what is derived into `rows` and `new`."""
+        function = self.functions.get(driver)
+        if function is None:
+            function = self.functions[driver] = self.compile(self.derivation, driver)
+        try:
+            function(driven, rows, new)
+        except Exception as error:
+            _annotate(error, self.derivation)
+            raise
+
+    def possible(self) -> bool:
+        """Whether no relation that the query needs is empty."""
+        return all(relation.rows for relation in self.required)
+
+
+class Fixpoint:
+    """One component, ready to be brought up to date tick by tick.
+
+    Args:
+        component: its relations and rules.
+        relations: all relations by name.
+        compile: makes the function of a derivation for a driver.
+        touch: called with each relation that changes.
+        conflict: makes the error for two rows of one key.
+    """
+
+    def __init__(
+        self,
+        component: Component,
+        relations: Mapping[str, Relation],
+        compile: Callable[[Derivation, int | None], Derive],
+        touch: Callable[[Relation], None],
+        conflict: Callable[[Relation, PlainRow, PlainRow], Exception],
+    ) -> None:
+        self.relations = [relations[name] for name in component.relations]
+        self.views = [one for one in self.relations if one.kind in (Kind.STANDING, Kind.OVERLAY)]
+        self.inside = frozenset(component.relations)
+        self.by_name, self.touch, self.conflict = relations, touch, conflict
+        runners = [_runner(one, relations, compile) for one in component.derivations]
+        self.standing = [one for one in runners if one.derivation.standing]
+        self.transient = [one for one in runners if not one.derivation.standing]
+        self.recursive = [one for one in runners if any(reference.collection in self.inside for reference in one.derivation.references)]
+        self.recursive_standing = [one for one in self.recursive if one.derivation.standing]
+
+    def update(self, first: bool) -> None:
+        """Bring the component up to date with its inputs; `first`: evaluate everything."""
+        events = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is not Kind.TABLE}
+        fresh = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is Kind.TABLE}
+        if self.standing:
+            if first or any(self._must_recompute(one) for one in self.standing):
+                self._recompute(fresh)
+            else:
+                for one in self.standing:
+                    self._seed_standing(one, fresh)
+                self._close(self.recursive_standing, fresh)
+        if self.transient:
+            fresh |= events
+            for one in self.transient:
+                self._seed_transient(one, fresh)
+            self._close(self.recursive, fresh)
+
+    # -- standing rules
+
+    def _must_recompute(self, runner: Runner) -> bool:
+        for reference in runner.derivation.references:
+            relation = self.by_name[reference.collection]
+            if not reference.monotone and (relation.deleted or relation.inserted):
+                return True
+            if relation.deleted and self.views:
+                return True
+        return False
+
+    def _recompute(self, fresh: dict[str, list[PlainRow]]) -> None:
+        for view in self.views:
+            self.touch(view)
+            view.clear()
+        for one in self.standing:
+            if one.possible():
+                self._derive(one, None, (), fresh)
+        self._close(self.recursive_standing, fresh)
+        for view in self.views:
+            view.settle()
+            self._put_back(view)
+
+    def _put_back(self, view: Relation) -> None:
+        """Rows staged into a scratch that rules fill as well were dropped with its standing rows."""
+        for row in view.transient:
+            held = view.rows.get(view.key(row))
+            if held is None:
+                view.insert(row)
+            elif held != row:
+                raise self.conflict(view, held, row)
+
+    def _seed_standing(self, runner: Runner, fresh: dict[str, list[PlainRow]]) -> None:
+        scanned = set()
+        for position, relation in runner.scans:
+            scanned.add(relation.name)
+            if relation.inserted and relation.name not in self.inside and runner.possible():
+                self._derive(runner, position, relation.inserted, fresh)
+        for reference in runner.derivation.references:
+            name = reference.collection
+            if name not in scanned and name not in self.inside and self.by_name[name].inserted and runner.possible():
+                self._derive(runner, None, (), fresh)
+                return
+
+    # -- transient rules
+
+    def _seed_transient(self, runner: Runner, fresh: dict[str, list[PlainRow]]) -> None:
+        if not runner.possible():
+            return
+        if not runner.derivation.overlays:
+            self._derive(runner, None, (), fresh)
+            return
+        for reference in runner.derivation.references:
+            relation = self.by_name[reference.collection]
+            if reference.collection in runner.derivation.overlays and not reference.scanned and relation.transient:
+                self._derive(runner, None, (), fresh)
+                return
+        for position, relation in runner.scans:
+            if relation.name in runner.derivation.overlays and relation.transient and relation.name not in self.inside:
+                self._derive(runner, position, list(relation.transient), fresh)
+
+    # -- rounds
+
+    def _close(self, runners: list[Runner], fresh: dict[str, list[PlainRow]]) -> None:
+        """Run the recursive rules on the rows new in the round before until nothing is new."""
+        while runners and fresh:
+            delta = dict(fresh)
+            fresh.clear()
+            for runner in runners:
+                scanned = set()
+                for position, relation in runner.scans:
+                    scanned.add(relation.name)
+                    if relation.name in delta and relation.name in self.inside:
+                        self._derive(runner, position, delta[relation.name], fresh)
+                for reference in runner.derivation.references:
+                    if reference.collection in delta and reference.collection not in scanned:
+                        self._derive(runner, None, (), fresh)
+                        break
+
+    def _derive(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow], fresh: dict[str, list[PlainRow]]) -> None:
+        head = runner.head
+        new: list[PlainRow] = []
+        try:
+            runner.run(driver, driven, head.rows, new)
+        finally:
+            if new:
+                head.added(new)
+                self.touch(head)
+        if new:
+            if head.kind is Kind.OVERLAY and not runner.derivation.standing:
+                head.transient.update(dict.fromkeys(new))
+            known = fresh.get(head.name)
+            fresh[head.name] = [*known, *new] if known else new
+
+
+def _runner(derivation: Derivation, relations: Mapping[str, Relation], compile: Callable[[Derivation, int | None], Derive]) -> Runner:
+    required = {reference.collection: None for reference in derivation.references if reference.required}
+    scans = tuple(
+        (i, relations[clause.collection]) for i, clause in enumerate(derivation.query.body) if isinstance(clause, Scan)
+    )
+    return Runner(derivation, relations[derivation.head], tuple(relations[name] for name in required), scans if not derivation.aggregates else (), compile)
+
+
+def _annotate(error: Exception, derivation: Derivation) -> None:
+    """Tell which rule raised and for which rows."""
+    rule = derivation.rule
+    notes = getattr(error, "__notes__", ())
+    if any(note.startswith("in rule ") for note in notes):
+        return
+    error.add_note(f"in rule {rule.place}")
+    frame = _innermost_rule_frame(error)
+    if frame is None:
+        return
+    for clause in derivation.query.body:
+        for name in target_names(getattr(clause, "target", "_")):
+            if name in frame and not name.endswith("_"):
+                error.add_note(f"  {name} = {frame[name]!r}")
+
+
+def _innermost_rule_frame(error: Exception) -> Mapping[str, Any] | None:
+    found, traceback = None, error.__traceback__
+    while traceback is not None:
+        if generated(traceback.tb_frame.f_code):
+            found = traceback.tb_frame.f_locals
+        traceback = traceback.tb_next
+    return found
+

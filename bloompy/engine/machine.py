@@ -1,0 +1,266 @@
+"""One running instance of a program: what is staged for it, its timers, and its ticks one by one.
+
+A `Machine` is what a person steps by hand, what a `Node` drives from its mailbox, and what a simulation drives in virtual time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from attrs import define
+
+from bloompy.engine.tick import Batch, Change, Commit, Environment, Evaluator, PlainRow, Tick
+from bloompy.errors import RowError, UsageError
+from bloompy.ir.nodes import Parameter, Program
+from bloompy.schema import Key, Schema
+
+DEAD_LETTER_LIMIT = 1_000
+"""How many rows `dead_letter` keeps."""
+
+Operations = tuple[tuple[str, PlainRow | None], ...]
+
+
+@define
+class Timer:
+    """A periodic collection: its period in seconds, when it is due next, how often it has fired."""
+
+    period_s: float
+    due: float
+    fired: int = 0
+
+    def fire(self, now: float) -> PlainRow:
+        """The row for now; the next firing is the first multiple of the period after now."""
+        self.fired += 1
+        self.due += self.period_s * max(1, math.floor((now - self.due) / self.period_s) + 1)
+        return (self.fired, now)
+
+
+class Machine:
+    """Stages input, keeps timers, runs ticks as transactions.
+
+    Attributes:
+        program: the IR.
+        me: the node's address; may be set before the first tick.
+        step: number of committed ticks.
+        now: time of the last committed tick, in seconds of the clock.
+        lock: held while a tick runs and by every read, so that readers of other threads see whole ticks.
+        on_stage: called, in any thread, after something was staged.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        environment: Callable[[str], Environment],
+        evaluator: type[Evaluator],
+        me: str,
+        seed: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self.program, self.me, self.clock = program, me, clock
+        self.step, self.now = 0, 0.0
+        self.lock = threading.RLock()
+        self.on_stage: Callable[[], None] | None = None
+        self._environment, self._make, self._seed = environment, evaluator, seed
+        self._evaluator: Evaluator | None = None
+        self._random: Random | None = None
+        self._staged: dict[str, dict[Key, list[tuple[str, PlainRow | None]]]] = {}
+        self._events: dict[str, list[PlainRow]] = {}
+        self._timers: dict[str, Timer] | None = None
+        self._periodic = [collection for collection in program.collections if collection.kind == "periodic"]
+        self._listeners: dict[str, list[Callable[[Any], object]]] = {}
+        self._letters = 0
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The evaluator, made when it is first needed."""
+        if self._evaluator is None:
+            self._evaluator = self._make(self.program, self._environment(self.me))
+        return self._evaluator
+
+    # -- input
+
+    def stage(self, collection: str, operation: str, rows: tuple[Any, ...]) -> None:
+        """Check rows and stage them for the next tick; when one does not fit, none is staged.
+
+        Args:
+            collection: full name.
+            operation: "insert", "delete" or "upsert".
+            rows: as users write them; for "delete" also keys.
+
+        Raises:
+            RowError: for a row that does not fit.
+        """
+        declared = self.program.by_name[collection]
+        schema = declared.schema
+        if declared.kind in ("periodic", "temporary", "output") or collection == "dead_letter":
+            raise UsageError(f"rows cannot be staged into {declared.kind} {collection!r}", hint="it is filled by the program itself")
+        if declared.kind == "table":
+            checked = [_operand(schema, collection, operation, row) for row in rows]
+            with self.lock:
+                staged = self._staged.setdefault(collection, {})
+                for key, row in checked:
+                    staged.setdefault(key, []).append((operation, row))
+        else:
+            events = [schema.check(collection, row) for row in rows]
+            with self.lock:
+                self._events.setdefault(collection, []).extend(events)
+        if self.on_stage is not None:
+            self.on_stage()
+
+    def deliver(self, collection: str, row: PlainRow) -> None:
+        """Have a message or a typed line, already checked, take part in the next tick."""
+        with self.lock:
+            self._events.setdefault(collection, []).append(row)
+
+    def dead_letter(self, channel: str, row: Any, error: BaseException) -> None:
+        """Set aside a row that made its tick fail; it appears in `dead_letter` at the next tick."""
+        with self.lock:
+            self._letters += 1
+            letter = (self._letters, channel, row, f"{type(error).__name__}: {error}", self.now)
+            staged = self._staged.setdefault("dead_letter", {})
+            staged.setdefault(self._letters, []).append(("upsert", letter))
+            if self._letters > DEAD_LETTER_LIMIT:
+                staged.setdefault(self._letters - DEAD_LETTER_LIMIT, []).append(("delete", None))
+
+    def has_input(self) -> bool:
+        """Whether staged or delivered rows wait for a tick."""
+        return bool(self._staged or self._events)
+
+    def pending(self) -> bool:
+        """Whether the last tick's `<+ <- <+-` would change something."""
+        return self.evaluator.pending()
+
+    def next_timer(self) -> float | None:
+        """When the next timer is due, in seconds of the clock; None without timers or before the first tick."""
+        return min((timer.due for timer in self._timers.values()), default=None) if self._timers else None
+
+    # -- ticks
+
+    def take(self, now: float) -> Batch:
+        """Take all staged and delivered rows and the timers due out, as the input of one tick."""
+        with self.lock:
+            staged, self._staged = self._staged, {}
+            events, self._events = self._events, {}
+            if self._timers is None:
+                self._timers = self._start_timers(now)
+            for name, timer in self._timers.items():
+                if timer.due <= now:
+                    events[name] = [timer.fire(now)]
+            return self._batch(now, staged, events)
+
+    def batch(self, events: Mapping[str, list[PlainRow]], now: float) -> Batch:
+        """The input of one tick that takes just these rows."""
+        return self._batch(now, {}, events)
+
+    def run(self, batch: Batch, commit: Commit | None = None) -> Tick:
+        """Run one tick as a transaction.
+
+        Args:
+            batch: its input.
+            commit: makes the durable change safe before the tick counts as done.
+
+        Raises:
+            whatever rules, invariants, conflicts or the commit raise; then nothing has happened, and the
+            exception carries the batch as `error.batch`.
+        """
+        with self.lock:
+            try:
+                tick = self.evaluator.tick(batch, commit)
+            except BaseException as error:
+                error.batch = batch  # type: ignore[attr-defined]
+                raise
+            self.step, self.now = batch.step, batch.now
+            return tick
+
+    def notify(self, tick: Tick) -> None:
+        """Call back for every row that began to hold; raises the first exception of a callback when all have run."""
+        errors: list[Exception] = []
+        for collection, callbacks in self._listeners.items():
+            make = self.program.by_name[collection].schema.row.make
+            for row in tick.inserted.get(collection, ()):
+                for callback in callbacks:
+                    try:
+                        callback(make(row))
+                    except Exception as error:
+                        errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def restore(self, tables: Mapping[str, list[PlainRow]]) -> None:
+        """Fill durable tables before the first tick."""
+        self.evaluator.restore(tables)
+
+    def _batch(
+        self,
+        now: float,
+        staged: Mapping[str, Mapping[Key, list[tuple[str, PlainRow | None]]]],
+        events: Mapping[str, list[PlainRow]],
+    ) -> Batch:
+        if self._random is None:
+            self._random = Random(f"{self._seed} {self.me}")
+        return Batch(
+            self.step + 1,
+            now,
+            self._random.random(),
+            {table: {key: Change(tuple(listed)) for key, listed in keys.items()} for table, keys in staged.items()},
+            {name: tuple(rows) for name, rows in events.items()},
+        )
+
+    def _start_timers(self, now: float) -> dict[str, Timer]:
+        parameters = self.evaluator.environment.parameters if self._periodic else {}
+        timers = {}
+        for collection in self._periodic:
+            period = collection.period
+            seconds = parameters[period.name] if isinstance(period, Parameter) else period
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+                raise UsageError(f"the period of {collection.name!r} is {seconds!r}", hint="give seconds above 0")
+            timers[collection.name] = Timer(float(seconds), now + seconds)
+        return timers
+
+    # -- the port of the collection handles
+
+    def listen(self, collection: str, callback: Callable[[Any], object]) -> None:
+        """Have a callback called with each row that begins to hold."""
+        self._listeners.setdefault(collection, []).append(callback)
+
+    def rows(self, collection: str) -> list[PlainRow]:
+        """The rows that held at the end of the last tick."""
+        with self.lock:
+            return list(self.evaluator.read(collection).values())
+
+    def row(self, collection: str, key: Key) -> PlainRow | None:
+        """The one of that key."""
+        with self.lock:
+            return self.evaluator.read(collection).get(key)
+
+    def count(self, collection: str) -> int:
+        """How many there are."""
+        with self.lock:
+            return len(self.evaluator.read(collection))
+
+
+def _operand(schema: Schema, collection: str, operation: str, given: Any) -> tuple[Key, PlainRow | None]:
+    """Key and row of a staged operation; the row is None for a delete by key."""
+    if operation == "delete" and not _is_row(schema, given):
+        key = schema.normal_key(given)
+        if len(schema.key_indexes) != 1 and (not isinstance(key, tuple) or len(key) != len(schema.key_indexes)):
+            raise _bad_key(schema, collection, given)
+        return key, None
+    row = schema.check(collection, given)
+    return schema.key_of(row), row
+
+
+def _is_row(schema: Schema, given: Any) -> bool:
+    if not isinstance(given, tuple):
+        return schema.width == 1
+    return len(given) == schema.width and not (schema.width == 1 and len(schema.key_indexes) == 1 and len(given) != 1)
+
+
+def _bad_key(schema: Schema, collection: str, given: Any) -> Exception:
+
+
+    return RowError(f"{collection}: {given!r} is neither a row nor a key", hint=f"its columns are {schema}")

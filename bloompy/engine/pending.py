@@ -1,0 +1,115 @@
+"""What `<+ <- <+-` will do to a table when the next tick begins (design §3.3), and how staged changes meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from attrs import define, field
+
+from bloompy.engine.tick import Change, PlainRow
+from bloompy.errors import KeyConflict
+from bloompy.ir.nodes import Rule
+from bloompy.schema import Key, Schema
+
+RightSide: TypeAlias = tuple[Rule, Iterable[PlainRow]]
+
+
+@define
+class Place:
+    """A row to be there: from which rule, and whether it replaces the row of its key."""
+
+    row: PlainRow
+    rule: Rule
+    upsert: bool
+
+
+@define
+class Pending:
+    """The changes of one table or scratch that rules have asked for.
+
+    Attributes:
+        places: rows to be there, by key.
+        deletes: keys to be free; with the rows deleted whole, or None for whatever the key holds.
+        settled: applied already, and nothing has changed since that applying it again could change.
+    """
+
+    places: dict[Key, Place] = field(factory=dict)
+    deletes: dict[Key, list[PlainRow] | None] = field(factory=dict)
+    settled: bool = False
+
+    @classmethod
+    def of(cls, name: str, schema: Schema, right_sides: Iterable[RightSide]) -> Pending:
+        """Gather the right sides of all rules for one target.
+
+        Raises:
+            KeyConflict: for different rows of one key from `<+` and `<+-`.
+        """
+        pending = cls()
+        key_of = schema.key_getter()
+        for rule, rows in right_sides:
+            for row in rows:
+                if rule.operator == "<-":
+                    pending._delete(row, rule, key_of)
+                else:
+                    pending._place(name, key_of(row), row, rule)
+        return pending
+
+    def _delete(self, row: PlainRow, rule: Rule, key_of: Callable[[PlainRow], Key]) -> None:
+        if rule.by_key:
+            self.deletes[row[0] if len(row) == 1 else row] = None
+        else:
+            whole = self.deletes.setdefault(key_of(row), [])
+            if whole is not None:
+                whole.append(row)
+
+    def _place(self, name: str, key: Key, row: PlainRow, rule: Rule) -> None:
+        known = self.places.get(key)
+        if known is None:
+            self.places[key] = Place(row, rule, rule.operator == "<+-")
+        elif known.row != row:
+            raise KeyConflict(name, (known.row, row), (known.rule.place, rule.place))
+        elif rule.operator == "<+-":
+            known.upsert = True
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.deletes)
+
+    def keys(self) -> Iterator[Key]:
+        """Every key that is placed or deleted."""
+        yield from self.places
+        for key in self.deletes:
+            if key not in self.places:
+                yield key
+
+    def after(self, key: Key, held: PlainRow | None, change: Change | None, name: str) -> PlainRow | None:
+        """What a key holds when staged operations and pending changes have been applied.
+
+        A delete, staged or pending, loses to an insert or upsert, staged or pending.
+
+        Raises:
+            KeyConflict: for different rows of one key.
+        """
+        if held is not None and key in self.deletes:
+            whole = self.deletes[key]
+            if whole is None or held in whole:
+                held = None
+        placed = False
+        if change is not None:
+            held, placed = change.fold(held, lambda old, new: KeyConflict(name, (old, new), ("already there", "inserted")))
+        place = self.places.get(key)
+        if place is None:
+            return held
+        if held is not None and held != place.row and (placed or not place.upsert):
+            raise KeyConflict(name, (held, place.row), ("inserted" if placed else "already there", place.rule.place))
+        return held if held == place.row else place.row
+
+    def changes(self, rows: dict[Key, PlainRow], name: str) -> bool:
+        """Whether applying it to a table would change something."""
+        if self.settled:
+            return False
+        return any(self.after(key, rows.get(key), None, name) is not rows.get(key) for key in self.keys())
+
+
+NOTHING = Pending()
+"""No pending change."""

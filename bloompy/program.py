@@ -1,0 +1,406 @@
+"""`Bloom`: a class body becomes a program, an instance of it runs."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, ClassVar, TypeAlias
+
+from bloompy.analysis.strata import strata
+from bloompy.declarations import Collection, ModuleDeclaration, Param, Table
+from bloompy.engine.machine import Machine
+from bloompy.engine.tick import Environment, Evaluator, Scope, Tick
+from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, UsageError
+from bloompy.ir import nodes
+from bloompy.ir.rewrite import prefixed
+from bloompy.lang.compile import compile_method
+from bloompy.lang.methods import RuleMethod
+from bloompy.lang.scope import ClassScope
+from bloompy.schema import parse_schema
+from bloompy.span import UNKNOWN, Span
+
+SHARED = frozenset({"dead_letter"})
+"""Collections of the runtime, one for a program and all its inner modules."""
+
+_Declaration: TypeAlias = "Collection[Any, Any] | Param | ModuleDeclaration | RuleMethod"
+_DECLARATIONS = (Collection, Param, ModuleDeclaration, RuleMethod)
+
+
+class Bloom:
+    """A distributed program: collections as class attributes, rules as methods. Subclass it.
+
+    Args:
+        me: the node's own address, readable in rules as `self.me`.
+        seed: of the draws `self.rand`.
+        clock: seconds; `time.time` by default. Timers fire by it.
+        evaluator: "codegen", or "naive", the slow one that is the meaning of the language as code.
+        debug: check every derived row against its schema.
+        **parameters: values for the class's params.
+
+    Raises:
+        ParameterError: for a parameter that the class does not declare.
+
+    Subclassing raises a `RuleError` for everything wrong in the class body (see `bloompy.errors`).
+    """
+
+    program_ir: ClassVar[nodes.Program] = nodes.Program("Bloom", (), ())
+    _declared: ClassVar[dict[str, _Declaration]] = {}
+    _owners: ClassVar[dict[str, type[Bloom]]] = {}
+    _own_rules: ClassVar[dict[str, tuple[list[nodes.Rule], list[nodes.Collection]]]] = {}
+
+    dead_letter = Table[int, str, Any, str, float](
+        "table",
+        parse_schema("no: int -> channel: str, row, error: str, time: float", {"int": int, "str": str, "float": float}.__getitem__),
+        UNKNOWN,
+    )
+    """Messages set aside because their tick failed, with the error; the last 1,000. Read only."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = {name: value for name, value in cls.__dict__.items() if isinstance(value, _DECLARATIONS)}
+        for name, declaration in own.items():
+            if name in RESERVED:
+                raise ReservedName(f"{name!r} is a name of every instance", _span(declaration), hint="choose another name")
+        cls._declared, cls._owners = _inherited(cls, own)
+        cls._own_rules = {}
+        collections = _collections(cls)
+        scope = _scope(cls, collections)
+        for name, method in own.items():
+            if isinstance(method, RuleMethod):
+                cls._own_rules[name] = compile_method(method, scope)
+        cls.program_ir = _program(cls, collections)
+        strata(cls.program_ir)
+
+    def __init__(
+        self,
+        me: str = "local",
+        *,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+        evaluator: str = "codegen",
+        debug: bool = False,
+        **parameters: Any,
+    ) -> None:
+        cls = type(self)
+        values = _parameters(cls, parameters)
+        scopes = {scope: Scope(globals_, dict(closure)) for scope, (globals_, closure) in _scopes(cls).items()}
+        methods = _methods(cls, values, "")
+
+        def environment(address: str) -> Environment:
+            return Environment(address, scopes, values, methods, debug)
+
+        machine = Machine(cls.program_ir, environment, _evaluator(evaluator), me, seed, clock)
+        self.__dict__["_machine"] = machine
+        for name, handle in _handles(cls, machine, values, "").items():
+            self.__dict__[name] = handle
+
+    @property
+    def me(self) -> str:
+        """The node's own address."""
+        return self._machine.me
+
+    @property
+    def now(self) -> float:
+        """Time of the last tick, in seconds of the clock; in rules, of this tick."""
+        return self._machine.now
+
+    @property
+    def step(self) -> int:
+        """Number of ticks so far; in rules, the number of this one."""
+        return self._machine.step
+
+    @property
+    def rand(self) -> float:
+        """In rules: one draw in [0, 1) for each tick."""
+        raise UsageError("self.rand is a constant of the tick, for rules", hint="outside rules use the random module")
+
+    def tick(self, now: float | None = None) -> Tick:
+        """Run one tick with all that is staged, and keep messages to this node itself for its next tick.
+
+        Args:
+            now: seconds of the clock, by which timers fire; the clock itself by default.
+
+        Returns:
+            the tick: what it sent, what began and ceased to hold.
+
+        Raises:
+            KeyConflict, InvariantViolation, or what a rule's expression raised: then nothing has happened, and the
+            input of the tick is in `error.batch`.
+        """
+        machine: Machine = self._machine
+        tick = machine.run(machine.take(machine.clock() if now is None else now))
+        for channel, rows in tick.sent.items():
+            _deliver(machine, machine.program.by_name[channel], rows)
+        machine.notify(tick)
+        return tick
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._declared:
+            raise UsageError(f"{name!r} belongs to the program and cannot be set", hint="use .insert(…), .upsert(…), or a parameter")
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.me}, {self.step} tick{'' if self.step == 1 else 's'}>"
+
+    _machine: Machine
+
+
+RESERVED = frozenset(name for name in vars(Bloom) if not name.startswith("__")) | {"explain", "why", "why_not"}
+
+
+def machine_of(program: Bloom) -> Machine:
+    """The machine behind an instance, for whatever runs it."""
+    return program._machine
+
+
+def _deliver(machine: Machine, channel: nodes.Collection, rows: list[tuple[Any, ...]]) -> None:
+    if channel.kind == "stdio":
+        for row in rows:
+            print(row[0])
+    else:
+        address = channel.schema.address
+        for row in rows:
+            if address is None or row[address] == machine.me:
+                machine.deliver(channel.name, row)
+
+
+def _evaluator(name: str) -> type[Evaluator]:
+    if name == "codegen":
+        from bloompy.engine.codegen import Codegen
+
+        return Codegen
+    if name == "naive":
+        from bloompy.engine.naive import Naive
+
+        return Naive
+    raise UsageError(f"there is no evaluator {name!r}", hint="'codegen' or 'naive'")
+
+
+# --- class bodies -----------------------------------------------------------------------------------------------
+
+
+def _span(declaration: _Declaration) -> Span:
+    return Span.of_code(declaration.function.__code__) if isinstance(declaration, RuleMethod) else declaration.span
+
+
+def _inherited(cls: type[Bloom], own: Mapping[str, _Declaration]) -> tuple[dict[str, _Declaration], dict[str, type[Bloom]]]:
+    """All declarations of a class by name with the class that each is from, bases first."""
+    declared: dict[str, _Declaration] = {}
+    owners: dict[str, type[Bloom]] = {}
+    for base in reversed(cls.__mro__[1:]):
+        if base is Bloom or not issubclass(base, Bloom):
+            continue
+        for name, declaration in base.__dict__.items():
+            if isinstance(declaration, _DECLARATIONS):
+                known = declared.get(name)
+                if known is not None and not _overrides(base, owners[name], declaration) and name not in own:
+                    _check_equal(cls, name, (owners[name], known), (base, declaration))
+                if known is None or not _same(known, declaration):
+                    declared[name], owners[name] = declaration, base
+    for name, declaration in own.items():
+        known = declared.get(name)
+        if known is not None and type(known) is not type(declaration):
+            raise _conflict(name, owners[name], cls, declaration)
+        if isinstance(declaration, Collection | ModuleDeclaration) and known is not None:
+            _check_equal(cls, name, (owners[name], known), (cls, declaration))
+        declared[name] = declaration
+        owners[name] = owners[name] if isinstance(declaration, Collection) and known is not None else cls
+    return declared, owners
+
+
+def _overrides(later: type[Bloom], earlier: type[Bloom], declaration: _Declaration) -> bool:
+    return issubclass(later, earlier) and isinstance(declaration, RuleMethod | Param)
+
+
+def _check_equal(
+    cls: type[Bloom], name: str, first: tuple[type[Bloom], _Declaration], second: tuple[type[Bloom], _Declaration]
+) -> None:
+    if not _same(first[1], second[1]):
+        raise _conflict(name, first[0], second[0], second[1])
+
+
+def _same(first: _Declaration, second: _Declaration) -> bool:
+    match first, second:
+        case Collection(), Collection():
+            return first.equals(second)
+        case Param(), Param():
+            return bool(first.default == second.default)
+        case ModuleDeclaration(), ModuleDeclaration():
+            return first.program is second.program and first.parameters == second.parameters
+    return first is second
+
+
+def _conflict(name: str, first: type[Bloom], second: type[Bloom], declaration: _Declaration) -> InheritanceConflict:
+    what = "rule methods" if isinstance(declaration, RuleMethod) else "declarations"
+    return InheritanceConflict(
+        f"{first.__qualname__} and {second.__qualname__} have different {what} named {name!r}",
+        _span(declaration),
+        hint="rename one, or override the method in a common subclass" if what == "rule methods" else "rename one of them",
+    )
+
+
+def _collections(cls: type[Bloom]) -> dict[str, nodes.Collection]:
+    """Every collection that a class reaches, by full name, inner modules' included."""
+    found = {"dead_letter": nodes.Collection("dead_letter", "table", Bloom.dead_letter.schema, owner="Bloom")}
+    for name, declaration in cls._declared.items():
+        if isinstance(declaration, Collection):
+            period = declaration.period
+            if isinstance(period, Param):
+                period = nodes.Parameter(_parameter_name(cls, period, declaration))
+            found[name] = nodes.Collection(
+                name, declaration.kind, declaration.schema, declaration.durable, period, cls._owners[name].__qualname__, declaration.span
+            )
+        elif isinstance(declaration, ModuleDeclaration):
+            inner = _inner(declaration)
+            found |= prefixed(inner.program_ir, name, SHARED).by_name
+    return found
+
+
+def _parameter_name(cls: type[Bloom], wanted: Param, declaration: Collection[Any, Any]) -> str:
+    if cls._declared.get(wanted.name) is not wanted and not any(wanted in vars(base).values() for base in cls.__mro__):
+        raise DeclarationError(f"the period of {declaration.name!r} is no param of this class", declaration.span, hint="name it in the class")
+    return wanted.name
+
+
+def _inner(declaration: ModuleDeclaration) -> type[Bloom]:
+    program = declaration.program
+    if not (isinstance(program, type) and issubclass(program, Bloom)):
+        raise DeclarationError(f"module({program!r}) names no Bloom class", declaration.span, hint="give a subclass of Bloom")
+    known = [name for name, inner in program._declared.items() if isinstance(inner, Param)]
+    for name in declaration.parameters:
+        if name not in known:
+            raise DeclarationError(_no_parameter(program, name, known), declaration.span, hint=f"it has {', '.join(known) or 'none'}")
+    return program
+
+
+def _scope(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> ClassScope:
+    return ClassScope(
+        name=cls.__qualname__,
+        collections=collections,
+        parameters=_defaults(cls, ""),
+        modules=frozenset(name for name, declared in cls._declared.items() if isinstance(declared, ModuleDeclaration)),
+        methods={name: value for base in reversed(cls.__mro__) for name, value in vars(base).items() if _is_helper(base, name, value)},
+    )
+
+
+def _is_helper(owner: type, name: str, value: object) -> bool:
+    outside = owner is object or owner is Bloom or name.startswith("__")
+    return not outside and isinstance(value, FunctionType | staticmethod | classmethod)
+
+
+def _program(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> nodes.Program:
+    rules: list[nodes.Rule] = []
+    temporaries: list[nodes.Collection] = []
+    for name, declaration in cls._declared.items():
+        if isinstance(declaration, RuleMethod):
+            own_rules, own_temporaries = cls._owners[name]._own_rules[name]
+            rules += own_rules
+            temporaries += own_temporaries
+        elif isinstance(declaration, ModuleDeclaration):
+            rules += prefixed(_inner(declaration).program_ir, name, SHARED).rules
+    return nodes.Program(cls.__qualname__, (*collections.values(), *temporaries), tuple(rules), tuple(_defaults(cls, "")))
+
+
+# --- instances --------------------------------------------------------------------------------------------------
+
+
+def _defaults(cls: type[Bloom], prefix: str) -> dict[str, Any]:
+    """The class's params and those of its modules, by dotted name; one that a module gets from the outer class is a Parameter."""
+    found: dict[str, Any] = {}
+    for name, declaration in cls._declared.items():
+        if isinstance(declaration, Param):
+            found[prefix + name] = declaration.default
+        elif isinstance(declaration, ModuleDeclaration):
+            inner = f"{prefix}{name}."
+            found |= _defaults(_inner(declaration), inner)
+            for parameter, value in declaration.parameters.items():
+                found[inner + parameter] = nodes.Parameter(prefix + value.name) if isinstance(value, Param) else value
+    return found
+
+
+def _parameters(cls: type[Bloom], given: Mapping[str, Any]) -> dict[str, Any]:
+    values = _defaults(cls, "")
+    known = [name for name in values if "." not in name]
+    for name, value in given.items():
+        if name not in known:
+            raise ParameterError(_no_parameter(cls, name, known), hint=f"it has {', '.join(known) or 'no parameters'}")
+        values[name] = value
+    for name, value in values.items():
+        while isinstance(value, nodes.Parameter):
+            value = values[value.name]
+        values[name] = value
+    return values
+
+
+def _no_parameter(cls: type[Bloom], name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"{cls.__qualname__} has no parameter {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def _scopes(cls: type[Bloom]) -> dict[str, tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Globals and captured closure for every `Rule.scope` of a class and its modules."""
+    found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for base in cls.__mro__:
+        if issubclass(base, Bloom):
+            for method in vars(base).values():
+                if isinstance(method, RuleMethod):
+                    scope = f"{base.__module__}:{base.__qualname__}"
+                    _, closure = found.setdefault(scope, (method.function.__globals__, {}))
+                    closure |= _closure(method.function)
+                elif isinstance(method, ModuleDeclaration):
+                    for scope, inner in _scopes(_inner(method)).items():
+                        found.setdefault(scope, (inner[0], dict(inner[1])))
+    return found  # type: ignore[return-value]
+
+
+def _closure(function: FunctionType) -> dict[str, Any]:
+    captured = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            captured[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return captured
+
+
+def _methods(cls: type[Bloom], values: Mapping[str, Any], prefix: str) -> dict[str, Callable[..., Any]]:
+    """Helper methods bound to an object that has the parameters and nothing else of an instance."""
+    view = object.__new__(cls)
+    start = len(prefix)
+    view.__dict__.update({name[start:]: value for name, value in values.items() if name.startswith(prefix) and "." not in name[start:]})
+    found: dict[str, Callable[..., Any]] = {}
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if _is_helper(base, name, value):
+                found.setdefault(prefix + name, getattr(view, name))
+    for name, declaration in cls._declared.items():
+        if isinstance(declaration, ModuleDeclaration):
+            found |= _methods(_inner(declaration), values, f"{prefix}{name}.")
+    return found
+
+
+class ModuleHandle:
+    """An inner module of an instance: its collections and parameters as attributes."""
+
+    def __init__(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self.__dict__.update(attributes, _name=name)
+
+    def __repr__(self) -> str:
+        return f"<module {self._name}: {', '.join(name for name in vars(self) if not name.startswith('_'))}>"
+
+    _name: str
+
+
+def _handles(cls: type[Bloom], machine: Machine, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"dead_letter": Bloom.dead_letter.bind("dead_letter", machine)}
+    for name, declaration in cls._declared.items():
+        full = prefix + name
+        if isinstance(declaration, Collection):
+            found[name] = declaration.bind(full, machine)
+        elif isinstance(declaration, Param):
+            found[name] = values[full]
+        elif isinstance(declaration, ModuleDeclaration):
+            found[name] = ModuleHandle(full, _handles(_inner(declaration), machine, values, f"{full}."))
+    return found
