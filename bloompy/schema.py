@@ -361,7 +361,7 @@ def key() -> Any:
     return _KeyMark()
 
 
-@dataclass_transform(field_specifiers=(key,))
+@dataclass_transform(frozen_default=True, field_specifiers=(key,))
 class Row(tuple[Any, ...]):
     """A row with named columns. Subclass it to declare a typed schema that mypy and pyright check:
 

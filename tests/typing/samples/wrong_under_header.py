@@ -32,4 +32,5 @@ def outside() -> None:
     program.path.delete(("a", "b"))  # error: a scratch has no delete
     for row in program.link:
         print(row.coast)  # error: no such field
-    print(program.link["a", "b"].cost + "x")  # error: type of a field
+    name: str = program.link["a", "b"].cost  # error: type of a field
+    print(name)
