@@ -335,4 +335,4 @@ def module(program: type[T], **parameters: Any) -> T:
         program: a Bloom class.
         parameters: values for its params; a param of the outer class passes that one on.
     """
-    return ModuleDeclaration(program, parameters, Span.of_caller())  # type: ignore[return-value]
+    return ModuleDeclaration(program, parameters, Span.of_caller())

@@ -259,8 +259,10 @@ def _collections(cls: type[Bloom]) -> dict[str, nodes.Collection]:
 
 
 def _parameter_name(cls: type[Bloom], wanted: Param, declaration: Collection[Any, Any]) -> str:
-    if cls._declared.get(wanted.name) is not wanted and not any(wanted in vars(base).values() for base in cls.__mro__):
-        raise DeclarationError(f"the period of {declaration.name!r} is no param of this class", declaration.span, hint="name it in the class")
+    if not any(wanted is value for base in cls.__mro__ for value in vars(base).values()):
+        raise DeclarationError(
+            f"the period of {declaration.name!r} is no param of this class", declaration.span, hint="name it in the class"
+        )
     return wanted.name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
-from types import FrameType
+from types import CodeType, FrameType
 
 from attrs import frozen
 
@@ -38,6 +38,11 @@ class Span:
     def of_caller(cls, depth: int = 1) -> Span:
         """The span of the call `depth` frames above the caller of this function."""
         return cls.of_frame(sys._getframe(depth + 1))
+
+    @classmethod
+    def of_code(cls, code: CodeType) -> Span:
+        """The first line of a function."""
+        return cls(code.co_firstlineno, 0, code.co_firstlineno, 0, code.co_filename)
 
     @property
     def text(self) -> str:

@@ -19,6 +19,8 @@ def stable_partition(key: Any, reduces: int) -> int:
     Raises:
         DataError: a key of another type.
     """
+    if type(key) is str:  # the common case without a further call
+        return crc32(key.encode("utf-8", "surrogatepass")) % reduces
     return stable_hash(key) % reduces
 
 

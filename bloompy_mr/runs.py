@@ -39,28 +39,19 @@ def write_run(out: BinaryIO, entries: Iterable[Entry]) -> int:
     Raises:
         DataError: a key or value of a type that cannot be stored.
     """
-    written, parts, size = 0, [], 0
-    for entry in entries:
+    written, count, rest = 0, 16, iter(entries)
+    while some := list(islice(rest, count)):
         try:
-            part = _encode(entry)
+            payload = _encode(some)
         except (TypeError, OverflowError, ValueError) as error:
             raise DataError(
-                f"the pair of key {entry[0]!r} cannot be stored: {error}",
+                f"a pair of the keys {some[0][0]!r} to {some[-1][0]!r} cannot be stored: {error}",
                 hint="emit None, bool, int (64 bits), float, str, bytes, or tuples, lists and dicts of these",
             ) from None
-        parts.append(part)
-        size += len(part)
-        if size >= BLOCK_BYTES:
-            written += _write_block(out, parts)
-            parts, size = [], 0
-    return written + (_write_block(out, parts) if parts else 0)
-
-
-def _write_block(out: BinaryIO, parts: list[bytes]) -> int:
-    payload = b"\xdd" + len(parts).to_bytes(4, "big") + b"".join(parts)  # the MessagePack head of an array of that length
-    out.write(_HEAD.pack(len(payload), crc32(payload)))
-    out.write(payload)
-    return _HEAD.size + len(payload)
+        out.write(_HEAD.pack(len(payload), crc32(payload)) + payload)
+        written += _HEAD.size + len(payload)
+        count = min(max(count * BLOCK_BYTES // len(payload), 1), 2 * count)  # blocks of about BLOCK_BYTES
+    return written
 
 
 def read_run(source: BinaryIO) -> Iterator[Entry]:

@@ -6,7 +6,7 @@ Each tick touches the components whose inputs changed, in the order of the strat
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -119,7 +119,7 @@ class Codegen:
     def _change(self, name: str, pending: Pending, batch: Batch) -> None:
         relation, changes = self._relations[name], batch.changes.get(name, {})
         new: list[PlainRow] = []
-        for key in chain(changes, (key for key in pending.keys() if key not in changes)):
+        for key in _keys(changes, pending):
             held = relation.rows.get(key)
             row = pending.after(key, held, changes.get(key), name)
             if row is held or (row is not None and row == held):
@@ -253,7 +253,8 @@ class Codegen:
                 if there := [row for row in changes.values() if row is not None]:
                     durable.upserted[name] = there  # type: ignore[index]
                 rows = self._relations[name].rows
-                if moved := {key: row for key in waiting.keys() if (row := waiting.after(key, rows.get(key), None, name)) != rows.get(key)}:
+                after = {key: waiting.after(key, rows.get(key), None, name) for key in _keys((), waiting)}
+                if moved := {key: row for key, row in after.items() if row != rows.get(key)}:
                     ahead[name] = moved
         if commit is not None and not durable.empty:
             commit(durable)
@@ -354,6 +355,14 @@ class _Sinks:
         self.channels = {part: name for name, parts in lowered.sends.items() for part in parts if part is not None}
 
 
+def _keys(keys: Collection[Key], pending: Pending) -> Iterator[Key]:
+    """Some keys, and those of pending changes."""
+    yield from keys
+    for key in pending.affected():
+        if key not in keys:
+            yield key
+
+
 def _difference(relation: Relation) -> tuple[list[PlainRow], list[PlainRow]]:
     """Rows that began to hold, and rows that held at the end of the tick before and do not now."""
     rows, key = relation.rows, relation.key
@@ -374,9 +383,9 @@ def _durable_changes(
     before |= {relation.key(row): row for row in relation.deleted}
     before |= stored
     changes = {}
-    for key in chain(before, (key for key in pending.keys() if key not in before)):
+    for key in _keys(before, pending):
         held = relation.rows.get(key)
         row = pending.after(key, held, None, name)
-        if row != (before[key] if key in before else held):
+        if row != before.get(key, held):
             changes[key] = row
     return changes

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
+from typing import cast
 
 import attrs
 
 from bloompy.ir.nodes import (
+    Aggregate,
     Clause,
     Condition,
     Expression,
     Field,
+    Get,
     Iterate,
     Lookup,
     Member,
@@ -70,17 +73,17 @@ class _Desugaring:
             case Lookup(collection, key):
                 key = self._strict(key)
                 return self._row(collection, key, expression) or attrs.evolve(expression, key=key)
-            case Field(row):
-                return attrs.evolve(expression, row=self._strict(row))
-            case Member() | Lookup():
-                return attrs.evolve(expression, key=self._strict(expression.key))
+            case Field(row, name, index, span):
+                return Field(cast("RowVariable | Lookup | Get", self._strict(row)), name, index, span)
+            case Member(collection, key, negated, span):
+                return Member(collection, self._strict(key), negated, span)
             case Python(template, parts):
                 strict = strict_parts(template)
                 return attrs.evolve(
                     expression, parts=tuple(self._strict(part) if i in strict else part for i, part in enumerate(parts))
                 )
-        if hasattr(expression, "arguments"):
-            return attrs.evolve(expression, arguments=tuple(self._strict(one) for one in expression.arguments))
+            case Aggregate(function, arguments, user, span):
+                return Aggregate(function, tuple(self._strict(one) for one in arguments), user, span)
         return expression
 
     def _row(self, collection: str, key: Expression, place: Expression | Clause) -> RowVariable | None:

@@ -23,7 +23,7 @@ def to_ast(expression: Expression, special: Special) -> ast.expr:
         case Variable(name) | Global(name):
             made = ast.Name(name, ast.Load())
         case Python(template, parts):
-            made = _Fill([to_ast(part, special) for part in parts], expression.span).visit(copy.deepcopy(_parsed(template)))
+            made = _Fill([to_ast(part, special) for part in parts], expression.span).fill(_parsed(template))
         case _:
             made = special(expression)
     return place(made, expression.span)
@@ -46,6 +46,11 @@ class _Fill(ast.NodeTransformer):
 
     def __init__(self, parts: list[ast.expr], span: Span) -> None:
         self.parts, self.span = parts, span
+
+    def fill(self, template: ast.expr) -> ast.expr:
+        filled = self.visit(copy.deepcopy(template))
+        assert isinstance(filled, ast.expr)
+        return filled
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.Name) and node.id[:1] == "_" and node.id[1:].isdigit():

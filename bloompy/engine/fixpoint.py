@@ -192,7 +192,8 @@ def _runner(derivation: Derivation, relations: Mapping[str, Relation], compile: 
     scans = tuple(
         (i, relations[clause.collection]) for i, clause in enumerate(derivation.query.body) if isinstance(clause, Scan)
     )
-    return Runner(derivation, relations[derivation.head], tuple(relations[name] for name in required), scans if not derivation.aggregates else (), compile)
+    drivers = () if derivation.aggregates else scans
+    return Runner(derivation, relations[derivation.head], tuple(relations[name] for name in required), drivers, compile)
 
 
 def _annotate(error: Exception, derivation: Derivation) -> None:

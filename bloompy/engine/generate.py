@@ -14,7 +14,7 @@ import ast
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from bloompy.agg import AGGREGATES
 from bloompy.engine.expression import place, to_ast
@@ -22,29 +22,27 @@ from bloompy.engine.lower import Derivation
 from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, free_names, plan, target_names
 from bloompy.engine.relation import Relation
 from bloompy.engine.tick import Environment, PlainRow
-from bloompy.errors import BloomError, KeyConflict, RowError, UnorderableValues
+from bloompy.errors import KeyConflict, UnorderableValues
 from bloompy.ir.nodes import (
     Aggregate,
-    Const,
     Exists,
     Expression,
     Field,
     Get,
-    Global,
     Lookup,
     Member,
     Method,
     Parameter,
-    Python,
     RowVariable,
     Scan,
     Target,
     TickValue,
-    Variable,
 )
 from bloompy.ir.walk import walk
 from bloompy.schema import Schema
 from bloompy.span import Span
+
+Node = TypeVar("Node", bound=ast.AST)
 
 Derive: TypeAlias = Callable[[Iterable[PlainRow], dict[Any, PlainRow], list[PlainRow]], None]
 
@@ -223,11 +221,14 @@ class _Generator:
         names = set()
         for i, expression in enumerate(self.query.head):
             match expression:
-                case Field(RowVariable(name, collection), _, index) if index == i and self.schemas[collection].width == len(self.query.head):
+                case Field(RowVariable(name, collection), _, index) if index == i and self._whole(collection):
                     names.add(name)
                 case _:
                     return None
         return names.pop() if len(names) == 1 else None
+
+    def _whole(self, collection: str) -> bool:
+        return self.schemas[collection].width == len(self.query.head)
 
     def _insert(self, row: ast.expr) -> list[ast.stmt]:
         """Put a row into the head unless it is there; two rows of one key are a conflict."""
@@ -309,7 +310,9 @@ class _Generator:
         """Collect all bindings, then give each its rank in its partition."""
         ranks = [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
         plain = [one for one in self.query.head if not _aggregates(one)]
-        orders = [ast.Tuple([self._expression(rank.arguments[1]), self._expression(rank.arguments[0])], ast.Load()) for rank in ranks]
+        orders: list[ast.expr] = [
+            ast.Tuple([self._expression(rank.arguments[1]), self._expression(rank.arguments[0])], ast.Load()) for rank in ranks
+        ]
         binding = ast.Tuple(
             [ast.Tuple([self._expression(one) for one in plain], ast.Load()), ast.Tuple(orders, ast.Load())], ast.Load()
         )
@@ -510,7 +513,7 @@ def _statements(text: str) -> list[ast.stmt]:
     return [_bare(statement) for statement in ast.parse(text).body]
 
 
-def _bare(node: Any) -> Any:
+def _bare(node: Node) -> Node:
     """Forget the positions of our own text, so that `_fill_positions` puts it where the user's code around it is."""
     for below in ast.walk(node):
         for attribute in ("lineno", "col_offset", "end_lineno", "end_col_offset"):

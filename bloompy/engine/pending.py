@@ -75,7 +75,7 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self.places or self.deletes)
 
-    def keys(self) -> Iterator[Key]:
+    def affected(self) -> Iterator[Key]:
         """Every key that is placed or deleted."""
         yield from self.places
         for key in self.deletes:
@@ -108,7 +108,7 @@ class Pending:
         """Whether applying it to a table would change something."""
         if self.settled:
             return False
-        return any(self.after(key, rows.get(key), None, name) is not rows.get(key) for key in self.keys())
+        return any(self.after(key, rows.get(key), None, name) is not rows.get(key) for key in self.affected())
 
 
 NOTHING = Pending()

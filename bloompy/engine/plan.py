@@ -26,7 +26,6 @@ from bloompy.ir.nodes import (
     Python,
     RowVariable,
     Scan,
-
     Target,
     TickValue,
     Variable,
@@ -97,7 +96,9 @@ class Layout:
     width: int
 
 
-def plan(body: Sequence[Clause], layouts: Mapping[str, Layout], driver: int | None = None, bound: frozenset[str] = frozenset()) -> list[Step]:
+def plan(
+    body: Sequence[Clause], layouts: Mapping[str, Layout], driver: int | None = None, bound: frozenset[str] = frozenset()
+) -> list[Step]:
     """Order the clauses of a body.
 
     Args:
@@ -180,7 +181,7 @@ class _Planner:
     def _place(self, position: int, step: Step) -> None:
         clause = self.unplaced.pop(position)
         self.steps.append(step)
-        self.bound.update(target_names(clause.target))  # type: ignore[union-attr]  # conditions are not among them
+        self.bound.update(target_names(clause.target))
         self._test_all()
 
     def _cost(self, i: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -22,18 +22,18 @@ def rebuild(node: T, change: Callable[[Any], Any]) -> T:
         change: returns the node to stand in the place of the one given.
     """
     if isinstance(node, tuple):
-        return tuple(rebuild(item, change) for item in node)  # type: ignore[return-value]
+        return cast(T, tuple(rebuild(item, change) for item in node))
     if not type(node).__module__.startswith(_PACKAGE):
         return node
     below = {}
-    for attribute in attrs.fields(type(node)):  # type: ignore[arg-type]
+    whole: Any = node
+    for attribute in attrs.fields(type(whole)):
         old = getattr(node, attribute.name)
         if attribute.init and attribute.name != "value":
             new = rebuild(old, change)
             if new is not old:
                 below[attribute.name] = new
-    made: T = change(attrs.evolve(node, **below) if below else node)  # type: ignore[type-var]
-    return made
+    return cast(T, change(attrs.evolve(whole, **below) if below else node))
 
 
 def prefixed(program: Program, prefix: str, shared: frozenset[str]) -> Program:

@@ -24,20 +24,20 @@ class Chunk:
     start: int
     data: bytes
 
-    def lines(self) -> list[str]:
-        """The lines without their ends (LF or CR LF); bytes that are no UTF-8 become U+FFFD."""
-        text = self.data.decode("utf-8", "replace")
-        found = text.split("\n")
-        if not found[-1]:
-            found.pop()
-        if "\r" in text:
-            found = [line[:-1] if line.endswith("\r") else line for line in found]
-        return found
+    def records(self) -> tuple[Iterator[int], list[str]]:
+        """Offset in the file of each line, in bytes, and the lines without their ends (LF or CR LF).
 
-    def offsets(self) -> Iterator[int]:
-        """Offset in the file of each line, in bytes."""
-        lengths = map(len, self.data.split(b"\n"))
-        return map(add, accumulate(lengths, initial=self.start), count())  # count(): one more line end before each
+        Bytes that are no UTF-8 become U+FFFD.
+        """
+        text = self.data.decode("utf-8", "replace")
+        lines = text.split("\n")
+        lengths = list(map(len, lines if text.isascii() else self.data.split(b"\n")))
+        offsets = map(add, accumulate(lengths, initial=self.start), count())  # count(): one more line end before each
+        if not lines[-1]:
+            del lines[-1]
+        if "\r" in text:
+            lines = [line[:-1] if line.endswith("\r") else line for line in lines]
+        return offsets, lines
 
 
 def chunks_of(source: BinaryIO, start: int, length: int, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:

@@ -19,7 +19,7 @@ from bloompy_mr.jobfile import Split
 from bloompy_mr.runs import Entry, merged, ordered, read_run, segment, write_run
 from bloompy_mr.worker.lines import CHUNK_BYTES, chunks_of
 
-BUFFERED_VALUES = 1_000_000
+BUFFERED_VALUES = 4_000_000
 BUFFERED_BYTES = 128 << 20
 
 Progress = Callable[[float], object]
@@ -36,7 +36,8 @@ def records_of(job: Job, files: Files, split: Split) -> Iterator[tuple[int, Iter
             yield split.length, [split.path], [source.read().decode("utf-8", "replace")]
             return
         for chunk in chunks_of(source, split.start, split.length):
-            yield chunk.start + len(chunk.data) - split.start, chunk.offsets(), chunk.lines()
+            offsets, lines = chunk.records()
+            yield chunk.start + len(chunk.data) - split.start, offsets, lines
 
 
 def pairs_of(job: Job, files: Files, split: Split, progress: Progress) -> Iterator[Pair]:
@@ -166,17 +167,18 @@ class MapOutput:
         for key, values in merged(runs):
             yield key, list(values) if self.job.combine is None else _combined(self.job.combine, key, values)
 
-    def _partitions(self) -> Iterator[list[Entry]]:
+    def _partitions(self) -> Iterator[Iterable[Entry]]:
         """For each reduce task the entries in order of keys."""
-        parts: list[dict[Any, list[Any]]] = [{} for _ in range(self.reduces)]
-        partition = self.job.partition
-        for key, values in self.groups.items():
-            number = partition(key, self.reduces)
-            if not 0 <= number < self.reduces:
-                raise DataError(f"the partition function gave {number!r} for {key!r}", hint=f"it must give 0 to {self.reduces - 1}")
-            parts[number][key] = values
-        for part in parts:
-            yield [(key, part[key]) for key in ordered(part)]
+        parts: list[list[Any]] = [[] for _ in range(self.reduces)]
+        partition, reduces, groups = self.job.partition, self.reduces, self.groups
+        for key in groups:
+            number = partition(key, reduces)
+            if not 0 <= number < reduces:
+                raise DataError(f"the partition function gave {number!r} for {key!r}", hint=f"it must give 0 to {reduces - 1}")
+            parts[number].append(key)
+        for keys in parts:
+            keys = ordered(keys)
+            yield zip(keys, map(groups.__getitem__, keys), strict=True)
 
 
 def _first(groups: dict[Any, list[Any]], count: int) -> Iterator[tuple[Any, list[Any]]]:
