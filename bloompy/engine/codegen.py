@@ -27,6 +27,7 @@ class Codegen:
 
     def __init__(self, program: Program, environment: Environment) -> None:
         self.program, self.environment = program, environment
+        self.on_violation: Callable[[InvariantViolation], None] | None = None
         self._tick = generate.Tick()
         self._pending: dict[str, Pending] = {}
         self._ahead: dict[str, dict[Key, PlainRow | None]] = {}
@@ -164,8 +165,11 @@ class Codegen:
     def _check_invariants(self) -> None:
         for name, rule in self._sinks.invariants.items():
             if name in self._touched and self._relations[name].rows:
-                schema = self._schemas[name]
-                raise InvariantViolation(rule.place, [schema.row.make(row) for row in self._relations[name].rows.values()])
+                make = self._schemas[name].row.make
+                violation = InvariantViolation(rule.place, [make(row) for row in self._relations[name].rows.values()])
+                if self.on_violation is None:
+                    raise violation
+                self.on_violation(violation)
 
     def _gather_pending(self) -> dict[str, Pending]:
         """The pending changes for the next tick, with every conflict among them and with the rows that would stay."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from attrs import Factory, field, frozen
 
+from bloompy.errors import InvariantViolation
 from bloompy.ir.nodes import Program
 from bloompy.schema import Key
 
@@ -142,6 +143,8 @@ class Evaluator(Protocol):
     """The meaning of a program, tick by tick (design §3). Not safe for use from several threads at once."""
 
     environment: Environment
+    on_violation: Callable[[InvariantViolation], None] | None
+    """Takes violated invariants instead of their being raised; None to raise them."""
 
     def __init__(self, program: Program, environment: Environment) -> None: ...
 
