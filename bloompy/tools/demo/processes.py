@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -66,10 +67,8 @@ class Server:
     def stop(self, timeout_s: float = 5) -> None:
         """SIGTERM, and SIGKILL if that does not end it; what it started goes too."""
         self._signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill()
 
     def tail(self, lines: int = 15) -> str:
@@ -77,7 +76,5 @@ class Server:
         return "\n".join(f"  {self.name}: {line}" for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def _signal(self, number: int) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
