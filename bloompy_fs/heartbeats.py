@@ -1,0 +1,107 @@
+# ruff: noqa: B015
+# pylint: disable=pointless-statement, expression-not-assigned
+# mypy: disable-error-code="operator"
+# pyright: reportUnusedExpression=false, reportOperatorIssue=false
+# fmt: off
+"""DataNodes: who is alive, what each holds (BOOM-FS, EuroSys 2010, section 3.1; spec B.2).
+
+A DataNode beats; what it holds it reports in pieces, each repeated until it is acknowledged. Liveness is by the NameNode's own
+clock (BOOM compared two). A DataNode that is new, has restarted, was given up or meets a restarted NameNode gets a new
+registration; what it reported under another one counts as unsaid, so it reports everything again. (In BOOM a restarted
+NameNode stayed blind to chunks acknowledged by the one before.)
+"""
+
+from bloompy import Bloom, agg, bootstrap, channel, param, periodic, rule, scratch, table
+from bloompy_fs.placement import registration
+
+
+class Membership(Bloom):
+    """Heartbeats, chunk reports, and the sweep that gives up DataNodes that fell silent."""
+
+    cluster_id = param("cluster")
+    retention_s = param(15.0)
+    sweep_s = param(1.0)
+    sweep = periodic(sweep_s)
+
+    heartbeat = channel("@nn: str, node: str, incarnation: int, no: int -> "
+                        "address: str, data: str, host: str, cluster: str, free: int, used: int")
+    heartbeat_ack = channel("@address: str, nn: str, node: str -> registration: str, cluster: str")
+    report = channel("@nn: str, node: str, incarnation: int, no: int, chunk: int -> "
+                     "address: str, registration: str, length: int, state: str")
+    report_ack = channel("@address: str, nn: str, node: str, chunk: int -> registration: str, length: int, state: str")
+
+    cluster = table("-> id: str", durable=True)
+    epoch = table("-> n: int", durable=True)
+    starting = scratch("-> time")
+    datanode = table("node: str -> address: str, data: str, host: str, incarnation: int, registration: str")
+    heard = table("node: str -> seen: float, free: int, used: int")
+    hb_chunk = table("node: str, chunk: int -> length: int, state: str")
+
+    newest_beat = scratch("node -> number")
+    beat = scratch("node -> address, data, host, incarnation, free, used")
+    joins = scratch("node -> address, data, host, incarnation, free, used")
+    newest_report = scratch("node, chunk -> number")
+    told = scratch("node, chunk -> address, registration, length, state")
+    dead = scratch("node")
+
+    @bootstrap
+    def start(self):
+        self.starting <= [(self.now,)]
+
+    @rule
+    def begin(self):
+        # epoch(N + 1) @next :- starting(), epoch(N).
+        self.epoch <+- ((self.epoch.get((), (0,)).n + 1,) for s in self.starting)
+        # cluster(Id) @next :- starting(), not cluster(_).
+        self.cluster <+ ((self.cluster_id,) for s in self.starting if not any(c for c in self.cluster))
+
+    @rule
+    def heartbeats(self):
+        # beat(D, ...) :- heartbeat(D, Incarnation, No, ..., Cluster), the newest of this tick, of this cluster or of none yet.
+        self.newest_beat <= ((h.node, agg.max((h.incarnation, h.no))) for h in self.heartbeat)
+        self.beat <= ((h.node, h.address, h.data, h.host, h.incarnation, h.free, h.used)
+                      for h in self.heartbeat for n in self.newest_beat
+                      if n.node == h.node and n.number == (h.incarnation, h.no)
+                      and any(h.cluster in ("", c.id) for c in self.cluster)
+                      and not any(d for d in self.datanode if d.node == h.node and d.incarnation > h.incarnation))
+        # joins(D, ...) :- beat(D, Incarnation, ...), not datanode(D, Incarnation).
+        self.joins <= (b for b in self.beat if not any(d for d in self.datanode if d.node == b.node and d.incarnation == b.incarnation))
+        # datanode(D, ..., Registration) @next :- joins(D, ...).
+        self.datanode <+- ((j.node, j.address, j.data, j.host, j.incarnation, registration(e.n, self.step))
+                           for j in self.joins for e in self.epoch)
+        # del hb_chunk(D, C) @next :- joins(D), hb_chunk(D, C).
+        self.hb_chunk <- (h for j in self.joins for h in self.hb_chunk if h.node == j.node)
+        # heard(D, now, Free, Used) @next :- beat(D, Free, Used).
+        self.heard <+- ((b.node, self.now, b.free, b.used) for b in self.beat)
+        # heartbeat_ack(@A, D, Registration, Cluster) @async :- beat(D, A), datanode(D, Registration) or joins(D).
+        self.heartbeat_ack <~ ((b.address, self.me, b.node, d.registration, c.id) for b in self.beat for d in self.datanode
+                               for c in self.cluster if d.node == b.node and d.incarnation == b.incarnation)
+        self.heartbeat_ack <~ ((j.address, self.me, j.node, registration(e.n, self.step), c.id) for j in self.joins
+                               for e in self.epoch for c in self.cluster)
+        # heartbeat_ack(@A, D, "", Cluster) @async :- heartbeat(D, A, Other), cluster(Cluster), Other != Cluster.
+        self.heartbeat_ack <~ ((h.address, self.me, h.node, "", c.id) for h in self.heartbeat for c in self.cluster
+                               if h.cluster not in ("", c.id))
+
+    @rule
+    def reports(self):
+        # told(D, C, ...) :- report(D, C, Registration, ...), the newest of this tick, datanode(D, Registration).
+        self.newest_report <= ((r.node, r.chunk, agg.max((r.incarnation, r.no))) for r in self.report)
+        self.told <= ((r.node, r.chunk, r.address, r.registration, r.length, r.state)
+                      for r in self.report for n in self.newest_report for d in self.datanode
+                      if n.node == r.node and n.chunk == r.chunk and n.number == (r.incarnation, r.no)
+                      and d.node == r.node and d.registration == r.registration)
+        # hb_chunk(D, C, Length, State) @next :- told(D, C, Length, State), State != "gone".
+        self.hb_chunk <+- ((t.node, t.chunk, t.length, t.state) for t in self.told if t.state != "gone" and t.node not in self.joins)
+        # del hb_chunk(D, C) @next :- told(D, C, "gone").
+        self.hb_chunk <- ((t.node, t.chunk) for t in self.told if t.state == "gone" and (t.node, t.chunk) in self.hb_chunk)
+        # report_ack(@A, D, C, ...) @async :- told(D, C, A, ...).
+        self.report_ack <~ ((t.address, self.me, t.node, t.chunk, t.registration, t.length, t.state) for t in self.told)
+
+    @rule
+    def sweeping(self):
+        # dead(D) :- sweep(Now), heard(D, Seen), Now - Seen > Retention, not beat(D).
+        self.dead <= ((h.node,) for s in self.sweep for h in self.heard if s.time - h.seen > self.retention_s and h.node not in self.beat)
+        # del datanode(D), heard(D), hb_chunk(D, C) @next :- dead(D).
+        self.datanode <- ((d.node,) for d in self.dead)
+        self.heard <- ((d.node,) for d in self.dead)
+        self.hb_chunk <- ((h.node, h.chunk) for d in self.dead for h in self.hb_chunk if h.node == d.node)

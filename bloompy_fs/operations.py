@@ -1,0 +1,64 @@
+"""The operations of the NameNode: what each takes, and whether a request is well formed. Pure functions, fit for rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bloompy_fs.paths import path_fault
+
+WRITES: dict[str, tuple[type, ...]] = {
+    "create": (int,),  # replication
+    "mkdir": (),
+    "rm": (bool,),  # recursive
+    "rename": (str, bool, bool),  # target path; into it if it is a directory; replace it if it is a file
+    "addchunk": (str, tuple),  # host of the writer; DataNodes not to use
+    "commit": (int, int, tuple),  # chunk; its length in bytes; DataNodes that stored it
+    "abandon": (int,),  # chunk
+}
+"""Operations that change the name space: they go through the log, each is applied once."""
+
+READS: dict[str, tuple[type, ...]] = {
+    "ls": (),
+    "stat": (),
+    "exists": (),
+    "chunks": (),
+    "locations": (int,),  # chunk
+    "suspect": (int, str),  # chunk; DataNode whose replica could not be read
+}
+"""Operations answered at once from what holds."""
+
+REPLICATION_LIMIT = 512
+
+
+def request_fault(reqid: int, acked: int, op: str, path: str, args: tuple[Any, ...]) -> str:
+    """Why a request cannot be carried out whatever the tree holds: an errno name, or "" for a well-formed one.
+
+    Rules read the arguments of well-formed requests only, so no request can make a rule raise.
+    """
+    wanted = WRITES.get(op, READS.get(op))
+    if wanted is None:
+        return "ENOSYS"
+    if acked > reqid or len(args) != len(wanted) or any(type(value) is not kind for value, kind in zip(args, wanted, strict=True)):
+        return "EINVAL"
+    return path_fault(path) or _argument_fault(op, args)
+
+
+def _argument_fault(op: str, args: tuple[Any, ...]) -> str:
+    if op == "create":
+        return "" if 1 <= args[0] <= REPLICATION_LIMIT else "EINVAL"
+    if op == "rename":
+        return path_fault(args[0])
+    if op == "addchunk":
+        return "" if _are_names(args[1]) else "EINVAL"
+    if op == "commit":
+        return "" if args[1] > 0 and args[2] and _are_names(args[2]) else "EINVAL"
+    return ""
+
+
+def _are_names(values: tuple[Any, ...]) -> bool:
+    return all(type(value) is str for value in values)
+
+
+def paths_written(op: str, path: str, args: tuple[Any, ...]) -> tuple[str, ...]:
+    """The paths that a write may change, in or below: two writes commute unless a path of one is at or above one of the other's."""
+    return (path, args[0]) if op == "rename" else (path,)

@@ -1,0 +1,18 @@
+"""Where replicas go. Pure functions, fit for rules."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+
+def spread(chunk: int, node: str) -> int:
+    """A number that orders nodes differently for each chunk, equally in every process (rendezvous hashing).
+
+    The nodes least in this order hold a chunk: load is even without counting it, and few chunks move when a node comes.
+    """
+    return crc32(f"{chunk} {node}".encode())
+
+
+def registration(epoch: int, step: int) -> str:
+    """Names one registration of a DataNode: the NameNode's start and the tick in it."""
+    return f"{epoch}.{step}"

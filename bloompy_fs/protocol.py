@@ -1,0 +1,14 @@
+"""The messages between clients and the NameNode."""
+
+from bloompy import Bloom, channel
+
+
+class Protocol(Bloom):
+    """A client's side as it stands; the NameNode adds its rules.
+
+    `session` names the client for as long as it lives, whatever its address; `reqid` numbers its requests, and a retry has the
+    number of the first try. `acked` is the least number that the client still waits for. `code` is "" or the name of an errno.
+    """
+
+    request = channel("@nn: str, client: str, session: str, reqid: int -> acked: int, op: str, path: str, args: tuple")
+    response = channel("@client: str, nn: str, session: str, reqid: int -> code: str, result: tuple")
