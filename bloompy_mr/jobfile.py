@@ -82,6 +82,18 @@ def is_signed(secret: bytes, code: bytes, settings: bytes, signature: bytes) -> 
     return hmac.compare_digest(sign(secret, code, settings), signature)
 
 
+def refusal(
+    secret: bytes, code: bytes, settings: bytes, signature: bytes, maps: int, reduces: int, hosts: tuple[tuple[str, ...], ...]
+) -> str:
+    """Why a JobTracker does not take a submission; "" if it does. Reads the settings, never the code."""
+    if not is_signed(secret, code, settings, signature):
+        return "the job is not signed with this cluster's secret"
+    found = msgspec.json.decode(settings, type=Settings)
+    if (len(found.splits), found.reduces, len(hosts)) != (maps, reduces, maps):
+        return "the numbers of tasks do not fit the signed settings"
+    return ""
+
+
 def load(file: JobFile, secret: bytes) -> tuple[Job, Settings]:
     """The job, loaded only after its signature was found right. Only for worker processes.
 

@@ -23,11 +23,13 @@ from bloompy_mr.jobfile import JobFile, Settings, load
 from bloompy_mr.runs import segment
 from bloompy_mr.shuffle import Fetcher, map_output_path
 from bloompy_mr.worker import talk
+from bloompy_mr.worker.gauge import Gauge
 from bloompy_mr.worker.mapping import pairs_of, read_index, run_map
 from bloompy_mr.worker.reducing import Shuffled, reduced, write_pairs
 
 PROGRESS_EVERY_S = 0.2
 FETCH_RETRY_S = 1.0
+SIGN_OF_LIFE_S = 5.0
 
 
 class Worker:
@@ -39,7 +41,10 @@ class Worker:
         self.directory = Path(self.hello.directory)
         self.messages: queue.Queue[talk.ToWorker] = queue.Queue()
         self._inbox = inbox
-        self._last_told = 0.0
+        self.gauge = Gauge()
+        self._write = threading.Lock()
+        self._told = (0.0, "")
+        self._busy = False
         self._loaded: tuple[bytes, Job, Settings] | None = None
 
     def listen(self) -> None:
@@ -50,9 +55,23 @@ class Worker:
         except (EOFError, OSError):
             os._exit(0)
 
+    def tell(self) -> None:
+        """Report progress whenever there is some."""
+        while True:
+            time.sleep(PROGRESS_EVERY_S)
+            now = (self.gauge.read(), self.gauge.phase)
+            if self._busy and now != self._told:
+                self._told = now
+                self._say(talk.Progress(*now))
+
+    def _say(self, message: talk.FromWorker) -> None:
+        with self._write:
+            talk.send(self.outbox, message)
+
     def run(self) -> None:
         """Run attempts for ever."""
-        threading.Thread(target=self.listen, daemon=True).start()
+        for task in (self.listen, self.tell):
+            threading.Thread(target=task, daemon=True).start()
         if self.hello.memory_bytes:
             resource.setrlimit(resource.RLIMIT_AS, (self.hello.memory_bytes, self.hello.memory_bytes))
         gc.freeze()
@@ -64,6 +83,8 @@ class Worker:
 
     def _attempt(self, start: talk.Start) -> None:
         counters.taken()
+        self.gauge = Gauge()
+        self._busy = True
         try:
             job, settings = self._load(start)
             if start.kind == "map" and settings.reduces:
@@ -71,9 +92,14 @@ class Worker:
             else:
                 self._write_output(start, job, settings)
         except Exception as error:  # whatever user code raises is reported, and the worker lives on
-            talk.send(self.outbox, talk.Failed(_told(error)))
+            self._end(talk.Failed(_told(error)))
         except SystemExit as error:
-            talk.send(self.outbox, talk.Failed(f"the job's code called sys.exit({error.code!r})"))
+            self._end(talk.Failed(f"the job's code called sys.exit({error.code!r})"))
+
+    def _end(self, message: talk.Done | talk.Committed | talk.Failed) -> None:
+        """Say the last word on an attempt (or the last but Committed): no progress is told after it."""
+        self._busy = False
+        self._say(message)
 
     def _load(self, start: talk.Start) -> tuple[Job, Settings]:
         if self._loaded is None or self._loaded[0] != start.signature:
@@ -87,8 +113,9 @@ class Worker:
         split = settings.splits[start.partition]
         path = map_output_path(self.directory, start.jobid, start.taskid, start.n)
         path.parent.mkdir(parents=True, exist_ok=True)
-        run_map(job, files_of(split.path, self.hello.secret), split, settings.reduces, path, lambda part: self._tell(part, "MAP"))
-        talk.send(self.outbox, talk.Done(counters.taken()))
+        self.gauge.set(0.0, "MAP")
+        run_map(job, files_of(split.path, self.hello.secret), split, settings.reduces, path, self.gauge)
+        self._end(talk.Done(counters.taken()))
 
     # -- tasks with output: write to a temporary file, wait for leave, give it its name
 
@@ -103,29 +130,30 @@ class Worker:
                 write_pairs(job, self._pairs(start, job, settings, scratch), out)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        talk.send(self.outbox, talk.Done(counters.taken()))
+        self._end(talk.Done(counters.taken(), commit=True))
         while not isinstance(self.messages.get(), talk.Commit):
             pass
         files.commit(temporary, final)
-        talk.send(self.outbox, talk.Committed())
+        self._end(talk.Committed())
 
     def _pairs(self, start: talk.Start, job: Job, settings: Settings, scratch: Path) -> Iterator[Pair]:
         if start.kind == "map":
             split = settings.splits[start.partition]
-            return pairs_of(job, files_of(split.path, self.hello.secret), split, lambda part: self._tell(part, "MAP"))
+            self.gauge.set(0.0, "MAP")
+            return pairs_of(job, files_of(split.path, self.hello.secret), split, self.gauge)
         shuffled = self._shuffle(start, scratch)
-        # How many groups there are is known at the end only: the last third of the progress is its start or its end (Hadoop's ⅓ copy, ⅓ sort).
-        return reduced(job, shuffled.groups(), lambda done: self._tell(2 / 3 + (done / (done + 10_000)) / 3, "REDUCE"))
+        self.gauge.set(1 / 3, "SORT")  # a third each of the progress for copy, sort and reduce, as in Hadoop
+        return reduced(job, shuffled.groups(), self.gauge)
 
     def _shuffle(self, start: talk.Start, scratch: Path) -> Shuffled:
         """Fetch this task's run from every map task, as the tracker tells where they are."""
         shuffled, fetcher = Shuffled(scratch), Fetcher(self.hello.secret)
         missing, known = set(range(start.maps)), dict[int, talk.MapOutputAt]()
-        self._tell(0.0, "SHUFFLE", always=True)
+        self.gauge.set(0.0, "SHUFFLE")
         while missing:
             wait = not any(taskid in known for taskid in missing)
             while wait or not self.messages.empty():
-                message = self.messages.get()
+                message = self._next(SIGN_OF_LIFE_S)
                 if isinstance(message, talk.MapOutputAt):
                     known[message.taskid] = message
                     wait = False
@@ -134,10 +162,10 @@ class Worker:
                     self._fetch(start, known[taskid], fetcher, shuffled)
                     missing.discard(taskid)
                 except FetchFailed:
-                    talk.send(self.outbox, talk.FetchProblem(taskid, known[taskid].n))
+                    self._say(talk.FetchProblem(taskid, known[taskid].n))
                     time.sleep(FETCH_RETRY_S)
                     break  # a newer address may have come meanwhile
-                self._tell((1 - len(missing) / start.maps) / 3, "SHUFFLE")
+                self.gauge.set((1 - len(missing) / start.maps) / 3, "SHUFFLE")
         fetcher.close()
         return shuffled
 
@@ -152,11 +180,13 @@ class Worker:
             raise FetchFailed(f"no map output at {path}") from error
         shuffled.add_source(lambda: segment(path, offset, length), length)
 
-    def _tell(self, progress: float, phase: str, always: bool = False) -> None:
-        now = time.monotonic()
-        if always or now - self._last_told >= PROGRESS_EVERY_S:
-            self._last_told = now
-            talk.send(self.outbox, talk.Progress(progress, phase))
+    def _next(self, timeout_s: float) -> talk.ToWorker | None:
+        """The next message; while none comes, a sign of life now and then: a reduce that waits for maps is not stuck."""
+        try:
+            return self.messages.get(timeout=timeout_s)
+        except queue.Empty:
+            self._say(talk.Progress(self.gauge.read(), self.gauge.phase))
+            return None
 
 
 def _told(error: BaseException) -> str:

@@ -17,13 +17,11 @@ from bloompy_mr.files import Files
 from bloompy_mr.job import Job, Pair
 from bloompy_mr.jobfile import Split
 from bloompy_mr.runs import Entry, merged, ordered, read_run, segment, write_run
+from bloompy_mr.worker.gauge import Gauge
 from bloompy_mr.worker.lines import CHUNK_BYTES, chunks_of
 
 BUFFERED_VALUES = 4_000_000
 BUFFERED_BYTES = 128 << 20
-
-Progress = Callable[[float], object]
-"""Told what part of the work is done, 0 to 1."""
 
 Index = list[tuple[int, int]]
 """Offset and length of the run of each reduce task in a map output file."""
@@ -40,20 +38,22 @@ def records_of(job: Job, files: Files, split: Split) -> Iterator[tuple[int, Iter
             yield chunk.start + len(chunk.data) - split.start, offsets, lines
 
 
-def pairs_of(job: Job, files: Files, split: Split, progress: Progress) -> Iterator[Pair]:
+def pairs_of(job: Job, files: Files, split: Split, gauge: Gauge) -> Iterator[Pair]:
     """What the map makes of a split, for jobs without reduce tasks."""
+    before = 0
     for done, keys, values in records_of(job, files, split):
         rest = iter(values)
+        gauge.within(before / max(split.length, 1), done / max(split.length, 1), values, rest)
+        before = done
         try:
             for key, value in zip(keys, rest, strict=False):
                 yield from job.map(key, value)
         except Exception as error:
             _name_record(error, split, values, rest)
             raise
-        progress(done / max(split.length, 1))
 
 
-def run_map(job: Job, files: Files, split: Split, reduces: int, path: Path, progress: Progress) -> Index:
+def run_map(job: Job, files: Files, split: Split, reduces: int, path: Path, gauge: Gauge) -> Index:
     """Run a map task whose output goes to reduce tasks.
 
     Args:
@@ -62,18 +62,19 @@ def run_map(job: Job, files: Files, split: Split, reduces: int, path: Path, prog
         split: the input.
         reduces: number of reduce tasks, at least 1.
         path: the output file; its index is written beside it, last, as `path` + ".index".
-        progress: told what part of the input is done.
+        gauge: told what part of the work is done.
     """
-    output = MapOutput(job, reduces, path)
+    output, before = MapOutput(job, reduces, path), 0
     for done, keys, values in records_of(job, files, split):
         rest = iter(values)
+        gauge.within(0.9 * before / max(split.length, 1), 0.9 * done / max(split.length, 1), values, rest)
+        before = done
         try:
             output.add(keys, rest)
         except Exception as error:
             _name_record(error, split, values, rest)
             raise
         output.tidy(done)
-        progress(0.95 * done / max(split.length, 1))
     return output.finish()
 
 

@@ -60,9 +60,10 @@ class Progress(msgspec.Struct, tag=True):
 
 
 class Done(msgspec.Struct, tag=True):
-    """The work is done; a task that writes output now waits for Commit."""
+    """The work is done; a task that writes output now waits for Commit if `commit`."""
 
     counters: dict[str, int]
+    commit: bool = False
 
 
 class Committed(msgspec.Struct, tag=True):

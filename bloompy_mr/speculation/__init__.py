@@ -1,0 +1,1 @@
+"""Policies of speculative execution: each adds candidates to FCFS by inheritance."""
