@@ -8,6 +8,7 @@ damaged or in the wrong place is found when it is read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
@@ -55,14 +56,19 @@ class ChunkStore:
         """Give the directory back."""
         os.close(self._fd)
 
-    def scan(self) -> dict[int, int]:
-        """Length in bytes of every chunk by its number; what a crash left half written is removed."""
-        found = {}
+    def clean(self) -> None:
+        """Remove what a crash left half written; to be called before the first write."""
         for name in os.listdir(self._fd):
             if name.endswith(".part"):
                 os.unlink(name, dir_fd=self._fd)
-            elif name.isascii() and name.isdigit() and str(int(name)) == name:
-                found[int(name)] = data_bytes(os.stat(name, dir_fd=self._fd).st_size)
+
+    def chunks(self) -> dict[int, int]:
+        """Length in bytes of every chunk by its number."""
+        found = {}
+        for name in os.listdir(self._fd):
+            if name.isascii() and name.isdigit() and str(int(name)) == name:
+                with contextlib.suppress(FileNotFoundError):
+                    found[int(name)] = data_bytes(os.stat(name, dir_fd=self._fd).st_size)
         return found
 
     def identity(self, default: Identity) -> Identity:
@@ -171,7 +177,10 @@ class ChunkReader:
 
     def block(self, number: int) -> bytes:
         """The data of a block. Raises ChunkDamaged when it is not what was written."""
-        stored = os.pread(self._fd, _STEP, number * _STEP)
+        try:
+            stored = os.pread(self._fd, _STEP, number * _STEP)
+        except OSError as error:
+            raise ChunkDamaged(f"block {number} of chunk {self.chunk} cannot be read: {error}") from error
         data = stored[_CRC.size :]
         if len(stored) <= _CRC.size or _CRC.unpack_from(stored)[0] != block_crc(self.chunk, number, data):
             raise ChunkDamaged(f"block {number} of chunk {self.chunk}")

@@ -96,10 +96,10 @@ class Attempts(Relations):
         # ending(Attempt, 3, "KILLED") :- live(Attempt), over(Job).
         self.ending <= ((a.jobid, a.taskid, a.n, 3, "KILLED", "the job is over") for a in self.live if a.jobid in self.over)
         # ending(Attempt, 4, "KILLED") :- live(Attempt, …, Tracker, Incarnation), not tracker(Tracker, Incarnation, …).
-        self.ending <= ((a.jobid, a.taskid, a.n, 4, "KILLED", f"tracker {a.tracker} was lost") for a in self.live
+        self.ending <= ((a.jobid, a.taskid, a.n, 4, "KILLED", "lost with tracker " + a.tracker) for a in self.live
                         if self.tracker.get(a.tracker, ("", "", "", "", 0, 0)).incarnation != a.incarnation)
         # ending(Attempt, 5, "KILLED") :- done map with its output on a lost tracker, some reduce of the job not done: the map runs again.
-        self.ending <= ((d.jobid, d.taskid, d.n, 5, "KILLED", f"its output was lost with tracker {d.tracker}")
+        self.ending <= ((d.jobid, d.taskid, d.n, 5, "KILLED", "its output was lost with tracker " + d.tracker)
                         for d in self.done for j in self.active
                         if d.jobid == j.jobid and d.kind == "map" and j.reduces > 0
                         and self.finished.get((j.jobid, "reduce"), (j.jobid, "reduce", 0)).tasks < j.reduces

@@ -12,6 +12,11 @@ from bloompy_mr.jobfile import refusal
 from bloompy_mr.relations import Relations
 
 
+def failed_often(taskid: int, attempts: int, error: str) -> str:
+    """The error of a job of which a task failed for good."""
+    return f"task {taskid} failed {attempts} times; one of them:\n{error}"
+
+
 class Jobs(Relations):
     """A job is submitted once, has one map task a split and R reduce tasks, ends once, and is forgotten a while later."""
 
@@ -79,12 +84,12 @@ class Jobs(Relations):
                             if self.finished.get((j.jobid, "map"), (j.jobid, "map", 0)).tasks == j.maps
                             and self.finished.get((j.jobid, "reduce"), (j.jobid, "reduce", 0)).tasks == j.reduces)
         # job_ending(Job, 1, "FAILED", Error) :- failures(Job, Task, max_attempts), Error of the last attempt.
-        self.job_ending <= ((e.jobid, 1, "FAILED", f"task {e.taskid} failed {f.attempts} times; the last time:\n{e.error}")
+        self.job_ending <= ((e.jobid, 1, "FAILED", failed_often(e.taskid, f.attempts, e.error))
                             for f in self.failures for e in self.ended
                             if f.attempts >= self.max_attempts and e.jobid == f.jobid and e.taskid == f.taskid
                             and e.state == "FAILED" and f.jobid in self.active)
         # job_ending(Job, 2, "KILLED") :- kill_job(Job), active(Job).
-        self.job_ending <= ((k.jobid, 2, "KILLED", f"killed by {k.client}") for k in self.kill_job if k.jobid in self.active)
+        self.job_ending <= ((k.jobid, 2, "KILLED", "killed by " + k.client) for k in self.kill_job if k.jobid in self.active)
         # job_verdict(Job, min<Ending>) :- job_ending(Job, Ending).
         self.job_verdict <= ((e.jobid, agg.min((e.rank, e.status, e.error))) for e in self.job_ending)
         self.over <+ ((v.jobid, v.ending[1], self.now, v.ending[2]) for v in self.job_verdict)

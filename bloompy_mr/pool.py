@@ -244,15 +244,15 @@ class Worker:
             self._say("RUNNING", message.phase, message.progress)
         elif isinstance(message, talk.Done):
             self._counters = tuple(sorted(message.counters.items()))
+            self._say("DONE", "COMMIT" if message.commit else "MAP", 1.0)
             if not message.commit:
                 self.pool.finished(self, attempt)
-            self._say("DONE", "COMMIT" if message.commit else "MAP", 1.0)
         elif isinstance(message, talk.Committed):
-            self.pool.finished(self, attempt)
             self._say("COMMITTED", "COMMIT", 1.0)
-        elif isinstance(message, talk.Failed):
             self.pool.finished(self, attempt)
+        elif isinstance(message, talk.Failed):
             self._say("FAILED", "", 0.0, error=message.error)
+            self.pool.finished(self, attempt)
         else:
             self._seq += 1
             self.pool.miss(attempt[0], message.taskid, message.n, attempt[1], attempt[2], self._seq)

@@ -42,7 +42,7 @@ class Codegen:
         }
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
         self._fixpoints = [
-            Fixpoint(component, self._relations, self._compile, self._touch, self._conflict) for component in lowered.components
+            Fixpoint(component, self._relations, self._schemas, self._compile, self._touch, self._conflict) for component in lowered.components
         ]
         self._readers: dict[str, list[int]] = {name: [] for name in self._relations}
         for i, component in enumerate(lowered.components):

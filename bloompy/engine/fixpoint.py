@@ -16,7 +16,9 @@ from bloompy.engine.lower import Component, Derivation
 from bloompy.engine.plan import target_names
 from bloompy.engine.relation import Kind, Relation
 from bloompy.engine.tick import PlainRow
+from bloompy.errors import BloomError
 from bloompy.ir.nodes import Scan
+from bloompy.schema import Schema
 
 
 @define(eq=False)
@@ -28,6 +30,7 @@ class Runner:
     required: tuple[Relation, ...]
     scans: tuple[tuple[int, Relation], ...]
     compile: Callable[[Derivation, int | None], Derive]
+    schemas: Mapping[str, Schema]
     functions: dict[int | None, Derive] = field(factory=dict)
 
     def run(self, driver: int | None, driven: Iterable[PlainRow], rows: dict[Any, PlainRow], new: list[PlainRow]) -> None:
@@ -38,8 +41,22 @@ class Runner:
         try:
             function(driven, rows, new)
         except Exception as error:
-            _annotate(error, self.derivation)
+            self._annotate(error)
             raise
+
+    def _annotate(self, error: Exception) -> None:
+        """Tell which rule raised and, where an expression of the user did, for which rows."""
+        if any(note.startswith("in rule ") for note in getattr(error, "__notes__", ())):
+            return
+        error.add_note(f"in rule {self.derivation.rule.place}")
+        variables = None if isinstance(error, BloomError) else _variables_of_rule(error)
+        for clause in self.derivation.query.body if variables is not None else ():
+            for name in target_names(getattr(clause, "target", "_")):
+                if variables is not None and name in variables and not name.endswith("_"):
+                    value = variables[name]
+                    if isinstance(clause, Scan) and name == clause.target:
+                        value = self.schemas[clause.collection].row.make(value)
+                    error.add_note(f"  {name} = {value!r}")
 
     def possible(self) -> bool:
         """Whether no relation that the query needs is empty."""
@@ -51,7 +68,7 @@ class Fixpoint:
 
     Args:
         component: its relations and rules.
-        relations: all relations by name.
+        relations, schemas: all, by name.
         compile: makes the function of a derivation for a driver.
         touch: called with each relation that changes.
         conflict: makes the error for two rows of one key.
@@ -61,6 +78,7 @@ class Fixpoint:
         self,
         component: Component,
         relations: Mapping[str, Relation],
+        schemas: Mapping[str, Schema],
         compile: Callable[[Derivation, int | None], Derive],
         touch: Callable[[Relation], None],
         conflict: Callable[[Relation, PlainRow, PlainRow], Exception],
@@ -69,7 +87,7 @@ class Fixpoint:
         self.views = [one for one in self.relations if one.kind in (Kind.STANDING, Kind.OVERLAY)]
         self.inside = frozenset(component.relations)
         self.by_name, self.touch, self.conflict = relations, touch, conflict
-        runners = [_runner(one, relations, compile) for one in component.derivations]
+        runners = [_runner(one, relations, schemas, compile) for one in component.derivations]
         self.standing = [one for one in runners if one.derivation.standing]
         self.transient = [one for one in runners if not one.derivation.standing]
         self.recursive = [one for one in runners if any(reference.collection in self.inside for reference in one.derivation.references)]
@@ -187,36 +205,26 @@ class Fixpoint:
             fresh[head.name] = [*known, *new] if known else new
 
 
-def _runner(derivation: Derivation, relations: Mapping[str, Relation], compile: Callable[[Derivation, int | None], Derive]) -> Runner:
+def _runner(
+    derivation: Derivation,
+    relations: Mapping[str, Relation],
+    schemas: Mapping[str, Schema],
+    compile: Callable[[Derivation, int | None], Derive],
+) -> Runner:
     required = {reference.collection: None for reference in derivation.references if reference.required}
     scans = tuple(
         (i, relations[clause.collection]) for i, clause in enumerate(derivation.query.body) if isinstance(clause, Scan)
     )
     drivers = () if derivation.aggregates else scans
-    return Runner(derivation, relations[derivation.head], tuple(relations[name] for name in required), drivers, compile)
+    needed = tuple(relations[name] for name in required)
+    return Runner(derivation, relations[derivation.head], needed, drivers, compile, schemas)
 
 
-def _annotate(error: Exception, derivation: Derivation) -> None:
-    """Tell which rule raised and for which rows."""
-    rule = derivation.rule
-    notes = getattr(error, "__notes__", ())
-    if any(note.startswith("in rule ") for note in notes):
-        return
-    error.add_note(f"in rule {rule.place}")
-    frame = _innermost_rule_frame(error)
-    if frame is None:
-        return
-    for clause in derivation.query.body:
-        for name in target_names(getattr(clause, "target", "_")):
-            if name in frame and not name.endswith("_"):
-                error.add_note(f"  {name} = {frame[name]!r}")
-
-
-def _innermost_rule_frame(error: Exception) -> Mapping[str, Any] | None:
+def _variables_of_rule(error: Exception) -> Mapping[str, Any] | None:
+    """The variables of the innermost generated function that an exception went through."""
     found, traceback = None, error.__traceback__
     while traceback is not None:
         if generated(traceback.tb_frame.f_code):
             found = traceback.tb_frame.f_locals
         traceback = traceback.tb_next
     return found
-

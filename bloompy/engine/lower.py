@@ -20,7 +20,8 @@ from bloompy.engine.desugar import desugared
 from bloompy.engine.relation import Kind
 from bloompy.ir.nodes import Collection, Program, Rule, Scan, Select, Variable
 from bloompy.ir.rewrite import rebuild
-from bloompy.schema import Schema, parse_schema
+from bloompy.ir.walk import head_names
+from bloompy.schema import Column, Schema, schema_of
 
 TICK = "·tick"
 """A transient relation with one row in every tick: drives transient rules that nothing else does."""
@@ -158,7 +159,7 @@ class _Lowering:
     def _sink(name: str, rule: Rule, collection: Collection | None) -> _Head:
         """A relation that holds a set of rows and nothing reads."""
         width = len(rule.query.head)
-        plain = parse_schema(", ".join(f"c{i}" for i in range(width)), _no_types)
+        plain = schema_of([Column(name) for name in head_names(rule.query)])
         checked = collection is not None and width == collection.schema.width
         if collection is not None and checked:
             columns = [attrs.evolve(column, key=True) for column in collection.schema.columns]
@@ -263,7 +264,7 @@ class _Lowering:
 
     def _relations(self) -> Iterable[Declared]:
         for event in (TICK, START):
-            yield Declared(event, Kind.TRANSIENT, parse_schema("no", _no_types))
+            yield Declared(event, Kind.TRANSIENT, schema_of([Column("no")]))
         heads = {head.name: head for head in self.heads}
         for collection in self.program.collections:
             name = collection.name
@@ -321,7 +322,3 @@ class _Lowering:
             for names in strongly_connected(below)
             if any(filled[name] for name in names)
         )
-
-
-def _no_types(text: str) -> Any:
-    raise NameError(text)

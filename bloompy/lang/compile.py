@@ -14,6 +14,7 @@ from attrs import evolve
 from bloompy import agg as aggregates
 from bloompy import errors
 from bloompy.ir import nodes
+from bloompy.ir.walk import head_names
 from bloompy.lang.methods import RuleMethod
 from bloompy.lang.scope import ClassScope
 from bloompy.lang.source import function_syntax
@@ -85,8 +86,7 @@ class _Method:
     def temporary(self, name: str, value: ast.expr, at: ast.stmt) -> None:
         full = f"{self.function.__name__}:{name}"
         for select in self.query(value, None):
-            names = [_field_name(one) for one in select.head]
-            columns = [one if one and names.count(one) == 1 else f"_{i}" for i, one in enumerate(names)]
+            columns = head_names(select)
             if full not in self.temporaries:
                 schema = schema_of([Column(one) for one in columns])
                 self.temporaries[full] = self.collections[full] = nodes.Collection(full, "temporary", schema, span=self.span(at))
@@ -357,13 +357,6 @@ def _names(target: nodes.Target) -> Iterable[str]:
             yield from _names(one)
     elif target != "_":
         yield target
-
-
-def _field_name(expression: nodes.Expression) -> str:
-    match expression:
-        case nodes.Field(_, name) | nodes.Variable(name):
-            return name
-    return ""
 
 
 def _operator(operator: ast.cmpop, query: ast.expr) -> tuple[nodes.Operator | None, ast.expr]:
