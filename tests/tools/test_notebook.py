@@ -62,7 +62,7 @@ def text_of(cell: object) -> list[str]:
         if output["output_type"] == "stream":
             shown.append(output["text"])
         elif output["output_type"] == "error":
-            shown.append(f"{output['ename']}: {output['evalue']}")
+            shown.append(f"{output['ename']}: {output['evalue'].partition(' (')[0]}")  # without the cell's temporary file name
         else:
             shown.append(output["data"].get("text/plain", ""))
     return shown

@@ -1,0 +1,54 @@
+"""What the README and the pages say is what happens."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """A program from a page in a file of its own."""
+    (directory / "routes.py").write_text(program, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"}
+    return subprocess.run([sys.executable, "routes.py"], cwd=directory, env=environment, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_the_readme_program_prints_what_the_readme_says(tmp_path: Path) -> None:
+    (program,) = blocks(README, "python")
+    done = run(program, tmp_path)
+    assert done.stderr == ""
+    assert done.stdout == blocks(README, "text")[0]
+
+
+def test_the_readme_error_is_the_one_that_comes(tmp_path: Path) -> None:
+    (program,) = blocks(README, "python")
+    assert "p.cost ==" in program
+    done = run(program.replace("p.cost ==", "p.cots =="), tmp_path)
+    shown = blocks(README, "text")[1].replace('File "', f'File "{tmp_path}/')
+    assert done.returncode == 1
+    assert done.stderr.endswith(shown)
+
+
+def test_the_program_of_the_cheat_sheet_runs(tmp_path: Path) -> None:
+    program, *_ = blocks((ROOT / "docs" / "cheat-sheet.md").read_text(encoding="utf-8"), "python")
+    done = run(program + "\nr = Routes()\nr.link.insert(('a', 'b', 1), ('b', 'c', 2))\nr.tick()\nprint(r.best['a', 'c'].cost)\n", tmp_path)
+    assert (done.stdout, done.stderr) == ("3\n", "")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/cheat-sheet.md", "docs/meaning.md", "docs/settings.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
