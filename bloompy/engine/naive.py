@@ -1,0 +1,401 @@
+"""The reference evaluator: design §3 as code, with no index, no delta and no memory beyond what the meaning needs.
+
+It computes every tick from nothing but the tables and the pending changes, on copies, so that a tick that raises has not
+happened. It is the oracle that the fast evaluators are compared with; keep it obviously right rather than fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from bloompy.analysis.dependencies import reads_tick, references
+from bloompy.analysis.strata import strata
+from bloompy.engine.query import Query
+from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick
+from bloompy.errors import InvariantViolation, KeyConflict, RowError
+from bloompy.ir.nodes import Collection, Field, Program, Rule, Variable
+from bloompy.schema import Column, Key, Schema, schema_of
+
+EVENTS = ("channel", "loopback", "periodic", "stdio")
+"""Kinds of collections that only the outside fills."""
+
+Rows: TypeAlias = dict[PlainRow, None]
+"""A set of rows in the order in which they were found."""
+
+
+@frozen
+class Facts:
+    """The rows of every collection by key, each with what put it there."""
+
+    program: Program
+    rows: dict[str, dict[Key, PlainRow]]
+    origins: dict[str, dict[Key, str]]
+
+    @classmethod
+    def empty(cls, program: Program) -> Facts:
+        """No row anywhere."""
+        names = [collection.name for collection in program.collections]
+        return cls(program, {name: {} for name in names}, {name: {} for name in names})
+
+    def tables(self) -> Facts:
+        """A copy that holds the tables and nothing else."""
+        copy = Facts.empty(self.program)
+        for collection in self.program.collections:
+            if collection.kind == "table":
+                copy.rows[collection.name].update(self.rows[collection.name])
+                copy.origins[collection.name].update(self.origins[collection.name])
+        return copy
+
+    def insert(self, name: str, row: PlainRow, origin: str) -> bool:
+        """Whether the row is new. Raises KeyConflict where its key has another row."""
+        schema = self.program.by_name[name].schema
+        key = schema.key_of(row)
+        held = self.rows[name].get(key)
+        if held is not None and held != row:
+            raise _conflict(schema, name, (held, row), (self.origins[name][key], origin))
+        if held is None:
+            self.put(name, key, row, origin)
+        return held is None
+
+    def put(self, name: str, key: Key, row: PlainRow | None, origin: str) -> None:
+        """Have a key hold a row, or nothing."""
+        if row is None:
+            self.rows[name].pop(key, None)
+            self.origins[name].pop(key, None)
+        else:
+            self.rows[name][key], self.origins[name][key] = row, origin
+
+
+@frozen
+class Pending:
+    """What `<+ <- <+-` ask of one collection for the next tick.
+
+    Attributes:
+        places: by key the row to be there, the rule that asks for it, and whether it may replace another.
+        deletes: keys and rows (None: whatever is there) to be deleted.
+    """
+
+    places: dict[Key, tuple[PlainRow, str, bool]] = field(factory=dict)
+    deletes: list[tuple[Key, PlainRow | None]] = field(factory=list)
+
+
+@frozen
+class State:
+    """What one tick leaves to the next.
+
+    Attributes:
+        facts: all that held at its end.
+        standing: of that, what follows from tables alone.
+        sent: the standing rows of each channel.
+        pending: by collection.
+        stored: durable tables as the store has them, with what is pending applied already.
+        first: no tick has happened yet.
+    """
+
+    facts: Facts
+    standing: Facts
+    sent: Mapping[str, Rows]
+    pending: Mapping[str, Pending]
+    stored: Mapping[str, Mapping[Key, PlainRow]]
+    first: bool
+
+
+class Naive:
+    """See the module and `bloompy.engine.tick.Evaluator`."""
+
+    def __init__(self, program: Program, environment: Environment) -> None:
+        self.program, self.environment = program, environment
+        self._queries = {id(rule): Query(rule, program, environment) for rule in program.rules}
+        self._strata = strata(program)
+        self._staged: dict[str, None] = {}
+        self._standing_rules = self._classify()
+        nothing = Facts.empty(program)
+        stored: dict[str, dict[Key, PlainRow]] = {one.name: {} for one in program.collections if one.durable}
+        self._state = State(nothing, nothing, {}, {}, stored, True)
+
+    def restore(self, tables: Mapping[str, list[PlainRow]]) -> None:
+        """Fill durable tables before the first tick."""
+        facts = self._state.facts.tables()
+        for name, rows in tables.items():
+            for row in rows:
+                facts.insert(name, row, "restored")
+        self._state = evolve(self._state, facts=facts, stored={name: dict(facts.rows[name]) for name in self._state.stored})
+
+    def read(self, collection: str) -> dict[Key, PlainRow]:
+        """Rows that held at the end of the last tick, by key."""
+        return self._state.facts.rows[collection]
+
+    def pending(self) -> bool:
+        """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
+        return any(
+            self.program.by_name[name].kind != "table" or self._after(name, self._state.facts, pending, {}) != self.read(name)
+            for name, pending in self._state.pending.items()
+        )
+
+    def tick(self, batch: Batch, commit: Commit | None = None) -> Tick:
+        """Run one tick; if anything raises, nothing has happened."""
+        self._note_staged(batch)
+        facts = self._begin(batch)
+        self._derive_all(self._active_rules(), facts, batch)
+        right_sides = {id(rule): self._rows(rule, facts, batch) for rule in self._active_rules() if self._is_right_side(rule)}
+        self._check_invariants(right_sides)
+        pending = self._gather_pending(right_sides)
+        future = {name: self._after(name, facts, changes, {}) for name, changes in pending.items()}
+
+        standing = self._standing_model(facts, batch)
+        sent = {name: self._standing_sends(name, standing, batch) for name in self._channels()}
+        sends = {name: self._sends(name, right_sides, sent[name], standing, batch) for name in self._channels()}
+        after = State(facts, standing, sent, pending, {name: future.get(name, facts.rows[name]) for name in self._state.stored}, False)
+        durable = self._durable(after)
+        tick = self._report(batch, after, sends)
+        if commit is not None and not durable.empty:
+            commit(durable)
+        self._state = after
+        return tick
+
+    # -- (a) what the tick starts from
+
+    def _begin(self, batch: Batch) -> Facts:
+        """The tables with staged and pending changes applied, and the rows of this tick."""
+        facts = self._state.facts.tables()
+        for collection in self.program.collections:
+            name = collection.name
+            pending = self._state.pending.get(name, Pending())
+            if collection.kind == "table":
+                rows = self._after(name, facts, pending, batch.changes.get(name, {}))
+                for key in {**facts.rows[name], **rows}:
+                    if facts.rows[name].get(key) != rows.get(key):
+                        origin = pending.places[key][1] if key in pending.places else "inserted"
+                        facts.put(name, key, rows.get(key), origin)
+            else:
+                for row, origin, _ in pending.places.values():
+                    facts.insert(name, row, origin)
+                for row in batch.events.get(name, ()):
+                    facts.insert(name, row, "inserted")
+        return facts
+
+    def _after(self, name: str, facts: Facts, pending: Pending, changes: Mapping[Key, Change]) -> dict[Key, PlainRow]:
+        """A table with pending and staged changes applied: a delete loses to an insert or upsert (design §3.3).
+
+        Raises:
+            KeyConflict: for two rows of one key.
+        """
+        rows = dict(facts.rows[name])
+        origins = facts.origins[name]
+        schema = self.program.by_name[name].schema
+        for key, row in pending.deletes:
+            if key in rows and (row is None or row == rows[key]):
+                del rows[key]
+        placed = {}
+        for key, change in changes.items():
+            known = origins.get(key, "inserted")
+            held, placed[key] = change.fold(rows.get(key), partial(_inserted_over, schema, name, known))
+            if held is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = held
+        for key, (row, origin, upsert) in pending.places.items():
+            held = rows.get(key)
+            if held is not None and held != row and (placed.get(key) or not upsert):
+                known = "inserted" if placed.get(key) else origins[key]
+                raise _conflict(schema, name, (held, row), (known, origin))
+            if held != row:
+                rows[key] = row
+        return rows
+
+    # -- (b) the least fixpoint
+
+    def _active_rules(self) -> list[Rule]:
+        """All rules, but those of bootstrap only in the first tick."""
+        return [rule for rule in self.program.rules if rule.kind != "bootstrap" or self._state.first]
+
+    def _derive_all(self, rules: Iterable[Rule], facts: Facts, batch: Batch) -> None:
+        """Stratum by stratum, until nothing new follows."""
+        chosen = {id(rule) for rule in rules}
+        for stratum in self._strata:
+            group = [rule for rule in stratum if id(rule) in chosen]
+            while sum(self._derive(rule, facts, batch) for rule in group) > 0:
+                pass
+
+    def _derive(self, rule: Rule, facts: Facts, batch: Batch) -> int:
+        """How many new rows a rule derives."""
+        return sum(facts.insert(rule.head, row, rule.place) for row in self._rows(rule, facts, batch))
+
+    def _rows(self, rule: Rule, facts: Facts, batch: Batch) -> list[PlainRow]:
+        """What a rule derives, checked where it leaves the tick's memory."""
+        rows = list(dict.fromkeys(self._queries[id(rule)].rows(facts.rows, batch)))
+        if rule.kind == "invariant" or rule.by_key:
+            return rows
+        collection = self.program.by_name[rule.head]
+        try:
+            return [self._checked(collection, row) for row in rows]
+        except RowError as error:
+            error.add_note(f"in rule {rule.place}")
+            raise
+
+    def _checked(self, collection: Collection, row: PlainRow) -> PlainRow:
+        if self.environment.debug or collection.durable or collection.kind in EVENTS:
+            return collection.schema.check(collection.name, row)
+        for i in collection.schema.key_indexes:
+            if isinstance(row[i], float) and math.isnan(row[i]):
+                return collection.schema.check(collection.name, row)  # raises, with all it knows
+        return row
+
+    # -- (c) right sides of `<+ <- <+- <~`, and invariants
+
+    @staticmethod
+    def _is_right_side(rule: Rule) -> bool:
+        return rule.kind == "invariant" or rule.operator in ("<+", "<-", "<+-", "<~")
+
+    def _check_invariants(self, right_sides: Mapping[int, list[PlainRow]]) -> None:
+        for rule in self.program.rules:
+            if rule.kind == "invariant" and right_sides[id(rule)]:
+                make = _row_class(rule).make
+                raise InvariantViolation(rule.place, [make(row) for row in right_sides[id(rule)]])
+
+    def _gather_pending(self, right_sides: Mapping[int, list[PlainRow]]) -> dict[str, Pending]:
+        """Next-tick changes by collection. Raises KeyConflict for two rows to be placed at one key."""
+        pending: dict[str, Pending] = {}
+        for rule in self._active_rules():
+            if rule.kind == "invariant" or rule.operator not in ("<+", "<-", "<+-"):
+                continue
+            schema = self.program.by_name[rule.head].schema
+            mine = pending.setdefault(rule.head, Pending())
+            for row in right_sides[id(rule)]:
+                if rule.operator == "<-":
+                    mine.deletes.append((row[0] if len(row) == 1 else row, None) if rule.by_key else (schema.key_of(row), row))
+                    continue
+                key = schema.key_of(row)
+                known, origin, upsert = mine.places.get(key, (row, rule.place, False))
+                if known != row:
+                    raise _conflict(schema, rule.head, (known, row), (origin, rule.place))
+                mine.places[key] = (known, origin, upsert or rule.operator == "<+-")
+        return {name: one for name, one in pending.items() if one.places or one.deletes}
+
+    # -- standing and transient
+
+    def _note_staged(self, batch: Batch) -> None:
+        """A scratch that receives rows from outside may hold transient rows from then on."""
+        new = [name for name in batch.events if name not in self._staged]
+        if new:
+            self._staged.update(dict.fromkeys(new))
+            self._standing_rules = self._classify()
+            if not self._state.first:
+                standing = self._standing_model(self._state.facts, batch)
+                sent = {name: self._standing_sends(name, standing, batch) for name in self._channels()}
+                self._state = evolve(self._state, standing=standing, sent=sent)
+
+    def _classify(self) -> list[Rule]:
+        """The rules that can derive standing rows.
+
+        A collection may hold transient rows, standing ones, or both. A rule needs transient rows, and so is transient,
+        if a collection that it reads holds only such, or holds some and is read non-monotonically.
+        """
+        rules = [rule for rule in self.program.rules if rule.operator in ("<=", "=") and rule.head]
+        filled = {rule.head for rule in rules}
+        later = {rule.head for rule in self.program.rules if rule.operator == "<+"}
+        tables = {one.name for one in self.program.collections if one.kind == "table"}
+        transient = {one.name for one in self.program.collections if one.kind in EVENTS or one.name not in filled}
+        transient = (transient | later | set(self._staged)) - tables
+        standing = set(tables)
+
+        def of_this_tick(rule: Rule) -> bool:
+            return rule.kind == "bootstrap" or reads_tick(rule)
+
+        def may_be_transient(rule: Rule) -> bool:
+            return of_this_tick(rule) or any(one.collection in transient for one in references(rule))
+
+        def may_stand(rule: Rule) -> bool:
+            return not of_this_tick(rule) and all(
+                one.collection not in transient or (one.monotone and one.collection in standing) for one in references(rule)
+            )
+
+        _close(transient, rules, may_be_transient, tables)
+        _close(standing, rules, may_stand, tables)
+        return [rule for rule in self.program.rules if may_stand(rule)]
+
+    def _standing_model(self, facts: Facts, batch: Batch) -> Facts:
+        """What follows from the tables alone: a second fixpoint, over the final tables."""
+        model = facts.tables()
+        self._derive_all(self._standing_rules, model, batch)
+        return model
+
+    # -- `<~`
+
+    def _channels(self) -> Iterable[str]:
+        return dict.fromkeys(rule.head for rule in self.program.rules if rule.operator == "<~" and rule.kind != "invariant")
+
+    def _senders(self, channel: str) -> list[Rule]:
+        return [rule for rule in self._active_rules() if rule.operator == "<~" and rule.head == channel]
+
+    def _standing_sends(self, channel: str, standing: Facts, batch: Batch) -> Rows:
+        stands = {id(rule) for rule in self._standing_rules}
+        return {row: None for rule in self._senders(channel) if id(rule) in stands for row in self._rows(rule, standing, batch)}
+
+    def _sends(self, channel: str, right_sides: Mapping[int, list[PlainRow]], sent: Rows, standing: Facts, batch: Batch) -> Rows:
+        """Rows that need something of this tick, rule by rule, and standing rows that did not stand before."""
+        stands = {id(rule) for rule in self._standing_rules}
+        rows = {row: None for row in sent if row not in self._state.sent.get(channel, {})}
+        for rule in self._senders(channel):
+            alone = dict.fromkeys(self._rows(rule, standing, batch)) if id(rule) in stands else {}
+            rows.update((row, None) for row in right_sides[id(rule)] if row not in alone)
+        return rows
+
+    # -- (d) what is stored, and what is told
+
+    def _durable(self, after: State) -> Durable:
+        deleted: dict[str, list[Key]] = {}
+        upserted: dict[str, list[PlainRow]] = {}
+        for name, old in self._state.stored.items():
+            new = after.stored[name]
+            if gone := [key for key in old if key not in new]:
+                deleted[name] = gone
+            if there := [row for key, row in new.items() if old.get(key) != row]:
+                upserted[name] = there
+        return Durable(deleted, upserted)
+
+    def _report(self, batch: Batch, after: State, sends: Mapping[str, Rows]) -> Tick:
+        inserted: dict[str, list[PlainRow]] = {}
+        deleted: dict[str, list[PlainRow]] = {}
+        for name, rows in after.facts.rows.items():
+            old, stands, stood = self._state.facts.rows[name], after.standing.rows[name], self._stood(name)
+            if began := [row for key, row in rows.items() if stands.get(key) != row or stood.get(key) != row]:
+                inserted[name] = began
+            if ceased := [row for key, row in old.items() if rows.get(key) != row]:
+                deleted[name] = ceased
+        touched = sum(map(len, [*inserted.values(), *deleted.values()]))
+        return Tick(batch.step, batch.now, {name: list(rows) for name, rows in sends.items() if rows}, inserted, deleted, touched)
+
+    def _stood(self, name: str) -> Mapping[Key, PlainRow]:
+        table = self.program.by_name[name].kind == "table"
+        return (self._state.facts if table else self._state.standing).rows[name]
+
+
+def _close(names: set[str], rules: Iterable[Rule], test: Any, tables: set[str]) -> None:
+    """Add the heads of the rules that pass a test (of the names so far) until no more do. Tables stand anyway."""
+    found = True
+    while found:
+        new = {rule.head for rule in rules if rule.head not in names and rule.head not in tables and test(rule)}
+        names |= new
+        found = bool(new)
+
+
+def _conflict(schema: Schema, name: str, rows: tuple[PlainRow, PlainRow], origins: tuple[str, str]) -> KeyConflict:
+    return KeyConflict(name, [schema.row.make(row) for row in rows], origins)
+
+
+def _inserted_over(schema: Schema, name: str, origin: str, held: PlainRow, row: PlainRow) -> KeyConflict:
+    return _conflict(schema, name, (held, row), (origin, "inserted"))
+
+
+def _row_class(rule: Rule) -> Any:
+    """Names for the columns of an invariant: those of its head where they are unique."""
+    names = [one.name if isinstance(one, Field | Variable) else "" for one in rule.query.head]
+    if len(set(names)) < len(names) or "" in names:
+        names = [f"c{i}" for i in range(len(names))]
+    return schema_of([Column(name) for name in names]).row
