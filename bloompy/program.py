@@ -12,7 +12,7 @@ from bloompy.analysis.strata import strata
 from bloompy.declarations import Collection, ModuleDeclaration, Param, Table
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Environment, Evaluator, Scope, Tick
-from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, UsageError
+from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, RuleError, UsageError
 from bloompy.ir import nodes
 from bloompy.ir.rewrite import prefixed
 from bloompy.lang.compile import compile_method
@@ -59,6 +59,14 @@ class Bloom:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        try:
+            cls._compile()
+        except RuleError as error:
+            raise error.with_traceback(None) from None
+
+    @classmethod
+    def _compile(cls) -> None:
+        """Read the class body; everything wrong in it is a RuleError."""
         own = {name: value for name, value in cls.__dict__.items() if isinstance(value, _DECLARATIONS)}
         for name, declaration in own.items():
             if name in RESERVED:

@@ -234,17 +234,20 @@ class _Generator:
         """Put a row into the head unless it is there; two rows of one key are a conflict."""
         schema = self.schemas[self.derivation.head]
         first = _assign("_row", ast.Call(_name("_check"), [row], []) if self.check else row)
+        span = self.query.head[0].span if self.query.head else self.query.span
+        return [_at(statement, span) for statement in (first, *_statements(self._insertion(schema)))]
+
+    @staticmethod
+    def _insertion(schema: Schema) -> str:
         if schema.all_key and schema.width > 1:
-            text = "if _row not in _rows:\n    _rows[_row] = _row\n    _add(_row)"
-            return [first, *_statements(text)]
+            return "if _row not in _rows:\n    _rows[_row] = _row\n    _add(_row)"
         key = ", ".join(f"_row[{i}]" for i in schema.key_indexes)
         key = key if len(schema.key_indexes) == 1 else f"({key})"
-        text = (
+        return (
             f"_key = {key}\n_old = _rows.get(_key)\n"
             "if _old is None:\n    _rows[_key] = _row\n    _add(_row)\n"
             "elif _old is not _row and _old != _row:\n    raise _conflict(_old, _row)"
         )
-        return [first, *_statements(text)]
 
     # -- aggregates
 
