@@ -152,6 +152,10 @@ class Bloom:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.me}, {self.step} tick{'' if self.step == 1 else 's'}>"
 
+    def _repr_html_(self) -> str:
+        """The collections that hold something, as tables, for notebooks."""
+        return "".join(each._repr_html_() for each in vars(self).values() if isinstance(each, Collection) and len(each))
+
     _machine: Machine
 
 

@@ -25,6 +25,14 @@ def test_a_handle_shows_its_rows_with_their_columns() -> None:
     assert "<td>&#x27;a&#x27;</td><td>&#x27;b&#x27;</td><td>1</td>" in html
 
 
+def test_a_program_shows_what_holds() -> None:
+    program = Links()
+    assert program._repr_html_() == ""
+    program.link.insert(("a", "b", 1))
+    program.tick()
+    assert program._repr_html_() == program.link._repr_html_()
+
+
 def test_values_cannot_bring_html_of_their_own() -> None:
     html = table_html("<i>", ["<b>"], [("<script>alert(1)</script>",)], 1)
     assert "<script>" not in html
