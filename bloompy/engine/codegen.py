@@ -42,7 +42,7 @@ class Codegen:
         }
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
         self._fixpoints = [
-            Fixpoint(component, self._relations, self._schemas, self._compile, self._touch, self._conflict) for component in lowered.components
+            Fixpoint(one, self._relations, self._schemas, self._compile, self._touch, self._conflict) for one in lowered.components
         ]
         self._readers: dict[str, list[int]] = {name: [] for name in self._relations}
         for i, component in enumerate(lowered.components):
@@ -284,7 +284,7 @@ class Codegen:
 
     def _rebuild(self, staged: frozenset[str]) -> None:
         """Lower the program anew with some scratches as receiving rows, and bring the views to where they were."""
-        old, first = self._relations, self._first
+        old, first, passing = self._relations, self._first, self._passing
         self._staged |= staged
         self._build()
         for collection in self.program.collections:
@@ -298,6 +298,13 @@ class Codegen:
                 relation.finish()
             self._forget()
             self._first = False
+        for relation in passing:
+            new = self._relations[relation.name]
+            rows = relation.rows.values() if relation.kind is Kind.TRANSIENT else relation.transient
+            self._put_transient(new, [row for row in rows if new.rows.get(new.key(row)) is None])
+            new.finish()
+            self._passing.append(new)
+        self._forget()
 
     # -- compiling
 

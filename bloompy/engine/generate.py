@@ -11,12 +11,11 @@ it adds what it put there.
 from __future__ import annotations
 
 import ast
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar
 
-from bloompy.agg import AGGREGATES
+from bloompy.agg import AGGREGATES, ranks
 from bloompy.engine.expression import place, to_ast
 from bloompy.engine.lower import Derivation
 from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, free_names, plan, target_names
@@ -311,26 +310,26 @@ class _Generator:
 
     def _ranked(self, steps: list[Step]) -> list[ast.stmt]:
         """Collect all bindings, then give each its rank in its partition."""
-        ranks = [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
+        windows = [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
         plain = [one for one in self.query.head if not _aggregates(one)]
         orders: list[ast.expr] = [
-            ast.Tuple([self._expression(rank.arguments[1]), self._expression(rank.arguments[0])], ast.Load()) for rank in ranks
+            ast.Tuple([self._expression(rank.arguments[1]), self._expression(rank.arguments[0])], ast.Load()) for rank in windows
         ]
         binding = ast.Tuple(
             [ast.Tuple([self._expression(one) for one in plain], ast.Load()), ast.Tuple(orders, ast.Load())], ast.Load()
         )
         collect: list[ast.stmt] = [ast.Expr(ast.Call(_parse("_bindings.append"), [binding], []))]
-        self.outer["_ranks"] = lambda bindings: _ranks(bindings, len(ranks), self.rule.place)
+        self.outer["_ranks"] = lambda bindings: _ranked_bindings(bindings, len(windows), self.rule.place)
         columns = [
-            _parse(f"_group[{plain.index(one)}]") if not _aggregates(one) else self._rank_column(one, ranks) for one in self.query.head
+            _parse(f"_group[{plain.index(one)}]") if not _aggregates(one) else self._rank_column(one, windows) for one in self.query.head
         ]
         loop = ast.For(_parse_target("_group, _lists"), _parse("_ranks(_bindings)"), self._insert(ast.Tuple(columns, ast.Load())), [])
         return [*_statements("_bindings = []"), *self._collecting(steps, collect), loop]
 
-    def _rank_column(self, expression: Expression, ranks: list[Aggregate]) -> ast.expr:
+    def _rank_column(self, expression: Expression, windows: list[Aggregate]) -> ast.expr:
         def special(node: Expression) -> ast.expr:
             if isinstance(node, Aggregate):
-                return _parse(f"_lists[{next(i for i, rank in enumerate(ranks) if rank is node)}]")
+                return _parse(f"_lists[{next(i for i, rank in enumerate(windows) if rank is node)}]")
             return self._special(node)
 
         return to_ast(expression, special)
@@ -461,22 +460,23 @@ def _found(name: str, scope: Any) -> Callable[[list[Any]], Any]:
     return function
 
 
-def _ranks(bindings: list[tuple[PlainRow, tuple[tuple[Any, Any], ...]]], count: int, place: str) -> Iterator[tuple[PlainRow, list[int]]]:
-    """For each binding, how many of its partition have a strictly smaller order; for each rank of the head."""
-    partitions: list[dict[Any, list[Any]]] = [{} for _ in range(count)]
-    for _, orders in bindings:
-        for partition, (per, order) in zip(partitions, orders, strict=True):
-            partition.setdefault(per, []).append(order)
-    for partition in partitions:
-        for per, values in partition.items():
+def _ranked_bindings(
+    bindings: list[tuple[PlainRow, tuple[tuple[Any, Any], ...]]], count: int, place: str
+) -> Iterator[tuple[PlainRow, list[int]]]:
+    """Each binding with its rank in its partition, for each of `count` ranks of the head."""
+    found: list[list[int]] = [[0] * count for _ in bindings]
+    for i in range(count):
+        partitions: dict[Any, list[int]] = {}
+        for number, (_, orders) in enumerate(bindings):
+            partitions.setdefault(orders[i][0], []).append(number)
+        for per, numbers in partitions.items():
             try:
-                values.sort()
-            except TypeError:
-                raise UnorderableValues(
-                    f"{place}, partition {per!r}: cannot order {values[:5]!r}", hint="rank by values of one type"
-                ) from None
-    for group, orders in bindings:
-        yield group, [bisect_left(partition[per], order) for partition, (per, order) in zip(partitions, orders, strict=True)]
+                ranked = ranks([bindings[number][1][i][1] for number in numbers])
+            except UnorderableValues as error:
+                raise UnorderableValues(f"{place}, partition {per!r}: {error.message}", hint=error.hint) from None
+            for number, rank in zip(numbers, ranked, strict=True):
+                found[number][i] = rank
+    return zip((group for group, _ in bindings), found, strict=True)
 
 
 # --- syntax -----------------------------------------------------------------------------------------------------

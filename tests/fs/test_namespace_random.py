@@ -12,18 +12,20 @@ from .ticks import Stepped
 
 NAMES = st.sampled_from("ab")
 PATHS = st.lists(NAMES, max_size=3).map(lambda names: "/" + "/".join(names))
+FILES = st.sampled_from(["/a/b", "/a/b", "/b", "/b/a"])
 REQUESTS = st.one_of(
     st.tuples(st.just("mkdir"), PATHS),
     st.tuples(st.just("mkdir"), PATHS),
     st.tuples(st.just("create"), PATHS, st.integers(1, 3)),
     st.tuples(st.just("rm"), PATHS, st.booleans()),
     st.tuples(st.just("rename"), PATHS, PATHS, st.booleans(), st.booleans()),
-    st.tuples(st.just("addchunk"), PATHS, st.just("h"), st.just(())),
-    st.tuples(st.just("commit"), PATHS, st.integers(1, 12), st.integers(1, 2), st.just(("d0",))),
-    st.tuples(st.just("abandon"), PATHS, st.integers(1, 12)),
+    st.tuples(st.just("addchunk"), FILES, st.just("h"), st.just(())),
+    st.tuples(st.just("commit"), FILES, st.integers(5, 8), st.integers(1, 2), st.just(("d0",))),
+    st.tuples(st.just("abandon"), FILES, st.integers(5, 8)),
     st.tuples(st.sampled_from(["ls", "stat", "exists", "chunks"]), PATHS),
 )
-BATCHES = st.lists(st.lists(st.tuples(st.sampled_from(["s", "t"]), REQUESTS), max_size=8), max_size=6)
+BATCHES = st.lists(st.lists(st.tuples(st.sampled_from(["s", "t"]), REQUESTS), max_size=8), max_size=3)
+BEGINNING = [[("s", one)] for one in (("mkdir", "/a"), ("mkdir", "/a/a"), ("create", "/a/b", 1), ("mkdir", "/b"), ("addchunk", "/a/b", "h", ()))]
 READS = ("ls", "stat", "exists", "chunks")
 
 
@@ -50,7 +52,7 @@ def expected(model: Model, op: str, path: str, args: tuple[Any, ...], new_id: in
 
 def check(batches: list[list[tuple[str, tuple[Any, ...]]]], repeat: bool, evaluator: str) -> None:
     stepped, model, index = Stepped(datanodes=2, evaluator=evaluator), Model(), 0
-    for batch in batches:
+    for batch in BEGINNING + batches:
         sent = [(session, stepped.send(session, op, path, *args), op, path, args) for session, (op, path, *args) in batch]
         done = 0
         for i in range(40):
@@ -71,12 +73,12 @@ def check(batches: list[list[tuple[str, tuple[Any, ...]]]], repeat: bool, evalua
             assert (code, shown(op, result) if not code else None) == wanted, (op, path, args)
         assert stepped.tree() == model.tree()
     if not repeat:
-        assert len(stepped.responses) == sum(map(len, batches))
+        assert len(stepped.responses) == sum(map(len, BEGINNING + batches))
     assert not len(stepped.namenode.held)
     assert not len(stepped.namenode.dead_letter)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(BATCHES, st.booleans())
 def test_batches_of_requests_are_applied_as_one_by_one_in_order(batches: Any, repeat: bool) -> None:
     check(batches, repeat, "codegen")
