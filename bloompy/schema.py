@@ -7,7 +7,6 @@ tuples; users receive `Row`s, which are tuples whose columns can be read by name
 from __future__ import annotations
 
 import keyword
-import math
 import sys
 import types
 import typing
@@ -49,19 +48,26 @@ class Schema:
         columns: all columns.
         row: the `Row` class of rows handed to users.
         key_indexes: positions of the key columns.
+        index: positions by column name.
+        key_of: the key of a plain row.
     """
 
     columns: tuple[Column, ...]
     row: type[Row] = field(eq=False, repr=False)
     key_indexes: tuple[int, ...] = field(init=False, repr=False)
     index: Mapping[str, int] = field(init=False, eq=False, repr=False)
-    _checks: tuple[Check | None, ...] = field(init=False, eq=False, repr=False)
+    key_of: Callable[[tuple[Any, ...]], Key] = field(init=False, eq=False, repr=False)
+    _checks: tuple[tuple[int, Check], ...] = field(init=False, eq=False, repr=False)
+    _nan_keys: tuple[int, ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         put = object.__setattr__
         put(self, "key_indexes", tuple(i for i, column in enumerate(self.columns) if column.key))
         put(self, "index", {column.name: i for i, column in enumerate(self.columns)})
-        put(self, "_checks", tuple(None if column.type is Any else check_of(column.type) for column in self.columns))
+        put(self, "key_of", self._key_getter())
+        typed = [(i, column.type) for i, column in enumerate(self.columns) if column.type is not Any]
+        put(self, "_checks", tuple((i, check_of(annotation)) for i, annotation in typed))
+        put(self, "_nan_keys", tuple(i for i in self.key_indexes if self.columns[i].type not in (int, str, bytes, bool)))
 
     @property
     def width(self) -> int:
@@ -83,18 +89,12 @@ class Schema:
         """Position of the `@` column."""
         return next((i for i, column in enumerate(self.columns) if column.address), None)
 
-    def key_getter(self) -> Callable[[tuple[Any, ...]], Key]:
-        """A fast function from a plain row to its key."""
+    def _key_getter(self) -> Callable[[tuple[Any, ...]], Key]:
         if not self.key_indexes:
             return lambda row: ()
         if len(self.key_indexes) > 1 and self.all_key:
             return lambda row: row
         return itemgetter(*self.key_indexes)
-
-    def key_of(self, row: tuple[Any, ...]) -> Key:
-        """The key of a plain row: bare when it has one column."""
-        picked = tuple(row[i] for i in self.key_indexes)
-        return picked[0] if len(picked) == 1 else picked
 
     def normal_key(self, key: Any) -> Key:
         """A key as users may write it (bare or 1-tuple for one column; a Row or tuple for several) in its one form."""
@@ -125,22 +125,26 @@ class Schema:
                 row = (tuple(row),)
             else:
                 raise RowError(f"{collection}: {tuple(row)!r} has {len(row)} values", hint=f"its columns are {self}")
-        values = list(row)
-        for i, check in enumerate(self._checks):
-            if check is not None:
-                try:
-                    values[i] = check(values[i])
-                except TypeError as error:
-                    raise self._bad(collection, i, values[i], f"is not of type {self.columns[i].text}", str(error)) from None
-        for i in self.key_indexes:
-            if isinstance(values[i], float) and math.isnan(values[i]):
-                raise self._bad(collection, i, values[i], "is NaN in a key", "NaN equals nothing, so the row could not be found")
+        plain = self._typed(collection, row) if self._checks else row if type(row) is tuple else tuple(row)
+        for i in self._nan_keys:
+            if plain[i] != plain[i]:
+                raise self._bad(collection, i, plain[i], "is NaN in a key", "NaN equals nothing, so the row could not be found")
         try:
-            hash(plain := tuple(values))
+            hash(plain)
         except TypeError:
-            i = next(i for i, value in enumerate(values) if not _hashable(value))
-            raise self._bad(collection, i, values[i], "is not hashable", "use tuple, frozenset or a frozen class") from None
+            i = next(i for i, value in enumerate(plain) if not _hashable(value))
+            raise self._bad(collection, i, plain[i], "is not hashable", "use tuple, frozenset or a frozen class") from None
         return plain
+
+    def _typed(self, collection: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The row with every typed column checked."""
+        values = list(row)
+        for i, check in self._checks:
+            try:
+                values[i] = check(values[i])
+            except TypeError as error:
+                raise self._bad(collection, i, values[i], f"is not of type {self.columns[i].text}", str(error)) from None
+        return tuple(values)
 
     def _bad(self, collection: str, i: int, value: Any, what: str, hint: str) -> RowError:
         return RowError(f"{collection}.{self.columns[i].name}: {value!r} {what}", hint=hint or f"its columns are {self}")

@@ -38,7 +38,7 @@ class Codegen:
     def _build(self) -> None:
         lowered = self._lowered = lower(self.program, self._staged, self.environment.debug)
         self._relations = {
-            one.name: Relation(one.name, one.kind, one.schema.key_getter()) for one in lowered.relations.values()
+            one.name: Relation(one.name, one.kind, one.schema.key_of) for one in lowered.relations.values()
         }
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
         self._fixpoints = [
@@ -119,17 +119,20 @@ class Codegen:
 
     def _change(self, name: str, pending: Pending, batch: Batch) -> None:
         relation, changes = self._relations[name], batch.changes.get(name, {})
+        rows, touched = relation.rows, False
         new: list[PlainRow] = []
-        for key in _keys(changes, pending):
-            held = relation.rows.get(key)
+        for key in _keys(changes, pending) if pending else changes:
+            held = rows.get(key)
             row = pending.after(key, held, changes.get(key), name)
             if row is held or (row is not None and row == held):
                 continue
-            self._touch(relation)
+            if not touched:
+                self._touch(relation)
+                touched = True
             if held is not None:
                 relation.delete(held)
             if row is not None:
-                relation.rows[key] = row
+                rows[key] = row
                 new.append(row)
         if new:
             relation.added(new)

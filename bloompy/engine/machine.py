@@ -21,9 +21,6 @@ from bloompy.schema import Key, Schema
 DEAD_LETTER_LIMIT = 1_000
 """How many rows `dead_letter` keeps."""
 
-Operations = tuple[tuple[str, PlainRow | None], ...]
-
-
 @define
 class Timer:
     """A periodic collection: its period in seconds, when it is due next, how often it has fired."""
@@ -67,7 +64,7 @@ class Machine:
         self._environment, self._make, self._seed = environment, evaluator, seed
         self._evaluator: Evaluator | None = None
         self._random: Random | None = None
-        self._staged: dict[str, dict[Key, list[tuple[str, PlainRow | None]]]] = {}
+        self._staged: dict[str, dict[Key, Change]] = {}
         self._events: dict[str, list[PlainRow]] = {}
         self._timers: dict[str, Timer] | None = None
         self._periodic = [collection for collection in program.collections if collection.kind == "periodic"]
@@ -101,9 +98,8 @@ class Machine:
         if declared.kind == "table":
             checked = [_operand(schema, collection, operation, row) for row in rows]
             with self.lock:
-                staged = self._staged.setdefault(collection, {})
                 for key, row in checked:
-                    staged.setdefault(key, []).append((operation, row))
+                    self._stage(collection, key, operation, row)
         else:
             events = [schema.check(collection, row) for row in rows]
             with self.lock:
@@ -121,10 +117,19 @@ class Machine:
         with self.lock:
             self._letters += 1
             letter = (self._letters, channel, row, f"{type(error).__name__}: {error}", self.now)
-            staged = self._staged.setdefault("dead_letter", {})
-            staged.setdefault(self._letters, []).append(("upsert", letter))
+            self._stage("dead_letter", self._letters, "upsert", letter)
             if self._letters > DEAD_LETTER_LIMIT:
-                staged.setdefault(self._letters - DEAD_LETTER_LIMIT, []).append(("delete", None))
+                self._stage("dead_letter", self._letters - DEAD_LETTER_LIMIT, "delete", None)
+
+    def _stage(self, table: str, key: Key, operation: str, row: PlainRow | None) -> None:
+        staged = self._staged.get(table)
+        if staged is None:
+            staged = self._staged[table] = {}
+        known = staged.get(key)
+        if known is None:
+            staged[key] = Change([(operation, row)])
+        else:
+            known.operations.append((operation, row))
 
     def has_input(self) -> bool:
         """Whether staged or delivered rows wait for a tick."""
@@ -197,7 +202,7 @@ class Machine:
     def _batch(
         self,
         now: float,
-        staged: Mapping[str, Mapping[Key, list[tuple[str, PlainRow | None]]]],
+        staged: Mapping[str, Mapping[Key, Change]],
         events: Mapping[str, list[PlainRow]],
     ) -> Batch:
         if self._random is None:
@@ -206,7 +211,7 @@ class Machine:
             self.step + 1,
             now,
             self._random.random(),
-            {table: {key: Change(tuple(listed)) for key, listed in keys.items()} for table, keys in staged.items()},
+            staged,
             {name: tuple(rows) for name, rows in events.items()},
         )
 

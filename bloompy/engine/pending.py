@@ -46,7 +46,7 @@ class Pending:
             KeyConflict: for different rows of one key from `<+` and `<+-`.
         """
         pending = cls()
-        key_of = schema.key_getter()
+        key_of = schema.key_of
         for rule, rows in right_sides:
             for row in rows:
                 if rule.operator == "<-":

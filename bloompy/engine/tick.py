@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from attrs import Factory, field, frozen
+from attrs import Factory, define, field, frozen
 
 from bloompy.errors import InvariantViolation
 from bloompy.ir.nodes import Program
@@ -46,7 +46,7 @@ class Environment:
     debug: bool = False
 
 
-@frozen
+@define
 class Change:
     """The staged operations of one key of one table, in call order.
 
@@ -55,7 +55,7 @@ class Change:
             a delete of a whole row deletes only an equal one.
     """
 
-    operations: tuple[tuple[str, PlainRow | None], ...]
+    operations: list[tuple[str, PlainRow | None]]
 
     def fold(self, held: PlainRow | None, conflict: Callable[[PlainRow, PlainRow], Exception]) -> tuple[PlainRow | None, bool]:
         """What the key holds after the operations, and whether one of them put it there.
