@@ -5,10 +5,8 @@
 # fmt: off
 """First come, first served: which task goes to which tracker (Hadoop's order, EuroSys'10 §3.3).
 
-A candidate is a task that a tracker with a free slot may run, with its rank; the least rank wins. In one tick a tracker is
-given at most one map and one reduce task and a task goes to at most one tracker: to the one with most free slots among
-those for which it is the best, then the least name. What remains is assigned in the following ticks, which follow at
-once. This is a greedy matching: whenever a slot and a task fit together, one of the two is matched in that tick.
+A candidate is a task that a tracker with a free slot may run, with its rank; the least rank wins. All candidates of a
+tick are matched with the free slots at once, greedily (see `matching`).
 
 A policy adds candidates of its own (see `speculation`); nothing here knows which there are.
 """
@@ -18,6 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bloompy import agg, param, rule, scratch
+from bloompy_mr.matching import greedy_matching
 from bloompy_mr.relations import Relations
 
 FAILED, LOCAL, ANY, REDUCE, SPECULATIVE = range(5)
@@ -53,8 +52,8 @@ class Fcfs(Relations):
     waiting = scratch("jobid, taskid -> kind, priority, submit, failed")
     elsewhere = scratch("jobid, taskid")
     candidate = scratch("tracker, kind, rank")
-    best = scratch("tracker, kind -> rank")
-    given = scratch("jobid, taskid -> choice")
+    matching = scratch("kind -> pairs")
+    given = scratch("jobid, taskid -> kind, tracker, speculative")
 
     @rule
     def slots(self):
@@ -92,18 +91,17 @@ class Fcfs(Relations):
                            for f in self.free for w in self.waiting
                            if w.kind == f.kind
                            and ((w.jobid, w.taskid, f.tracker) not in self.failed_on or (w.jobid, w.taskid) not in self.elsewhere))
-        # best(Tracker, Kind, min<Rank>) :- candidate(Tracker, Kind, Rank).
-        self.best <= ((c.tracker, c.kind, agg.min(c.rank)) for c in self.candidate)
-        # given(Job, Task, min<(-Slots, Tracker)>) :- best(Tracker, Kind, Rank of Job, Task), free(Tracker, Kind, Slots).
-        self.given <= ((b.rank.jobid, b.rank.taskid,
-                        agg.min((-self.free[b.tracker, b.kind].slots, b.tracker, b.kind, b.rank.task_class == SPECULATIVE)))
-                       for b in self.best)
+        # matching(Kind, greedy<(Rank, Slots, Tracker)>) :- candidate(Tracker, Kind, Rank), free(Tracker, Kind, Slots).
+        self.matching <= ((c.kind, greedy_matching((c.rank, self.free[c.tracker, c.kind].slots, c.tracker))) for c in self.candidate)
+        # given(Job, Task, Kind, Tracker) :- matching(Kind, Pairs), (Rank of Job and Task, Tracker) in Pairs.
+        self.given <= ((rank.jobid, rank.taskid, m.kind, tracker, rank.task_class == SPECULATIVE)
+                       for m in self.matching for rank, tracker in m.pairs)
 
     @rule
     def assignment(self):
         # tried(Job, Task, count<*>) :- attempt(Job, Task, …).
         self.tried <= ((a.jobid, a.taskid, agg.count()) for a in self.attempt)
         # attempt(Job, Task, Tried, Kind, Tracker, Incarnation, now, Speculative) :- given(Job, Task, Tracker, …), tried(Job, Task, Tried).
-        self.attempt <+ ((g.jobid, g.taskid, self.tried.get((g.jobid, g.taskid), (0, 0, 0)).attempts, g.choice[2], g.choice[1],
-                          self.tracker[g.choice[1]].incarnation, self.now, g.choice[3])
+        self.attempt <+ ((g.jobid, g.taskid, self.tried.get((g.jobid, g.taskid), (0, 0, 0)).attempts, g.kind, g.tracker,
+                          self.tracker[g.tracker].incarnation, self.now, g.speculative)
                          for g in self.given)
