@@ -133,7 +133,7 @@ class Naive:
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
         return any(
-            self.program.by_name[name].kind != "table" or self._after(name, self._state.facts, pending, {}) != self.read(name)
+            not self._is_table(name) or self._after(name, self._state.facts, pending, {}) != self.read(name)
             for name, pending in self._state.pending.items()
         )
 
@@ -145,7 +145,7 @@ class Naive:
         right_sides = {id(rule): self._rows(rule, facts, batch) for rule in self._active_rules() if self._is_right_side(rule)}
         self._check_invariants(right_sides)
         pending = self._gather_pending(right_sides)
-        future = {name: self._after(name, facts, changes, {}) for name, changes in pending.items()}
+        future = {name: self._after(name, facts, changes, {}) for name, changes in pending.items() if self._is_table(name)}
 
         standing = self._standing_model(facts, batch)
         sent = {name: self._standing_sends(name, standing, batch) for name in self._channels()}
@@ -372,8 +372,10 @@ class Naive:
         return Tick(batch.step, batch.now, {name: list(rows) for name, rows in sends.items() if rows}, inserted, deleted, touched)
 
     def _stood(self, name: str) -> Mapping[Key, PlainRow]:
-        table = self.program.by_name[name].kind == "table"
-        return (self._state.facts if table else self._state.standing).rows[name]
+        return (self._state.facts if self._is_table(name) else self._state.standing).rows[name]
+
+    def _is_table(self, name: str) -> bool:
+        return self.program.by_name[name].kind == "table"
 
 
 def _close(names: set[str], rules: Iterable[Rule], test: Any, tables: set[str]) -> None:

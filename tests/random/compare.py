@@ -1,0 +1,105 @@
+"""Running one program and one stream on two evaluators, and telling where they differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from attrs import define, field
+
+from bloompy import Bloom, BloomError, exec_source
+from bloompy.engine.machine import Machine
+from bloompy.engine.tick import Durable, Tick
+from bloompy.program import machine_of
+from tests.random.programs import Source
+from tests.random.streams import Input
+
+
+class StoreFails(Exception):
+    """The commit of a tick that is to fail."""
+
+
+@define
+class Outcome:
+    """What a comparison saw: what happened how often, and the difference, if there is one."""
+
+    counts: Counter[str] = field(factory=Counter)
+    difference: str | None = None
+
+
+def compare(source: Source, stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen")) -> Outcome:
+    """Run a program on both evaluators and compare everything that can be seen after each tick."""
+    outcome = Outcome()
+    try:
+        made: type[Bloom] = exec_source(source.text, name="<random program>")["P"]
+    except BloomError as error:
+        outcome.counts[f"rejected {type(error).__name__}"] += 1
+        return outcome
+    sides = [_Side(machine_of(made("n1", seed=1, evaluator=evaluator))) for evaluator in evaluators]
+    for number, given in enumerate(stream, 1):
+        seen = [side.tick(given) for side in sides]
+        outcome.counts["ticks"] += 1
+        outcome.counts[f"raised {seen[0]['raised']}" if seen[0]["raised"] else "changed" if seen[0]["changed"] else "idle"] += 1
+        outcome.counts["sent"] += bool(seen[0].get("sent"))
+        if seen[0] != seen[1]:
+            outcome.difference = f"tick {number}:\n" + "\n".join(
+                f"  {what}: {evaluators[0]} {_only(seen[0].get(what), seen[1].get(what))}\n  {' ' * len(what)}  {evaluators[1]} {_only(seen[1].get(what), seen[0].get(what))}"
+                for what in dict.fromkeys([*seen[0], *seen[1]])
+                if seen[0].get(what) != seen[1].get(what)
+            )
+            return outcome
+    return outcome
+
+
+@define
+class _Side:
+    """One evaluator at work."""
+
+    machine: Machine
+    stored: dict[str, dict[Any, Any]] = field(factory=dict)
+
+    def tick(self, given: Input) -> dict[str, Any]:
+        """Run one tick; what can be seen afterwards."""
+        for operation, collection, rows in given.operations:
+            self.machine.stage(collection, operation, rows)
+        durable: list[Durable] = []
+
+        def commit(change: Durable) -> None:
+            if given.store_fails:
+                raise StoreFails
+            durable.append(change)
+
+        try:
+            tick = self.machine.run(self.machine.take(given.now), commit)
+        except Exception as error:
+            return {"raised": type(error).__name__, "error": "", **self._state()}
+        self._deliver(tick)
+        changed = {"inserted": _sets(tick.inserted), "deleted": _sets(tick.deleted)}
+        stored = [(_sets(one.deleted), _sets(one.upserted)) for one in durable]
+        return {"raised": None, "changed": bool(tick.inserted or tick.deleted), "sent": _sets(tick.sent), **changed, "stored": stored, **self._state()}
+
+    def _deliver(self, tick: Tick) -> None:
+        for name, rows in tick.sent.items():
+            address = self.machine.program.by_name[name].schema.address
+            kind = self.machine.program.by_name[name].kind
+            for row in sorted(rows):
+                if kind == "loopback" or (address is not None and row[address] == "n1"):
+                    self.machine.deliver(name, row)
+
+    def _state(self) -> dict[str, Any]:
+        rows = {one.name: set(self.machine.rows(one.name)) for one in self.machine.program.collections}
+        keys = {one.name: set(self.machine.evaluator.read(one.name)) for one in self.machine.program.collections}
+        return {"rows": rows, "keys": keys, "pending": self.machine.pending()}
+
+
+def _sets(rows: Any) -> dict[str, Any]:
+    for name, listed in rows.items():
+        assert len(set(listed)) == len(listed), f"{name} has a row twice: {listed}"
+    return {name: set(listed) for name, listed in rows.items() if listed}
+
+
+def _only(mine: Any, other: Any) -> Any:
+    """What stands in one and not equally in the other."""
+    if isinstance(mine, dict) and isinstance(other, dict):
+        return {name: value - other.get(name, set()) for name, value in mine.items() if value != other.get(name)}
+    return mine

@@ -1,0 +1,73 @@
+"""Random input for random programs: ticks of staged inserts, deletes and upserts, events, and a clock."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from tests.random.programs import Declared, Source
+
+Operation: TypeAlias = tuple[str, str, tuple[tuple[Any, ...], ...]]
+"""What, where, rows (or, for a delete, keys)."""
+
+
+@frozen
+class Input:
+    """What goes into one tick.
+
+    Attributes:
+        now: seconds of the clock.
+        operations: in call order.
+        store_fails: the commit raises, where there is something to commit.
+    """
+
+    now: float
+    operations: tuple[Operation, ...]
+    store_fails: bool = False
+
+
+def random_stream(random: Random, source: Source) -> tuple[Input, ...]:
+    """Some ticks of input for a program."""
+    now, found = 0.0, []
+    for number in range(random.randint(2, 7)):
+        now += random.choice([0.5, 1.0, 2.0, 5.0])
+        idle = number > 0 and random.random() < 0.15
+        operations = [] if idle else [one for declared in source.collections for one in _operations(random, declared, number)]
+        found.append(Input(now, tuple(operations), random.random() < 0.04))
+    return tuple(found)
+
+
+def _operations(random: Random, declared: Declared, number: int) -> list[Operation]:
+    kind, often = declared.kind, 0.6 if number == 0 else 0.45
+    if kind in ("periodic", "output") or random.random() > often:
+        return []
+    if kind == "scratch":
+        return [("insert", declared.name, _rows(random, declared))] if random.random() < 0.08 else []
+    if kind != "table":
+        return [("insert", declared.name, _rows(random, declared))]
+    found = []
+    for _ in range(random.choice([1, 1, 2])):
+        keyed = declared.keys < len(declared.types)
+        change = "insert" if number == 0 else random.choice(["insert", "delete", "upsert", "upsert" if keyed else "insert"])
+        rows = _rows(random, declared)
+        if change == "delete" and declared.keys and random.random() < 0.5:
+            rows = tuple(row[: declared.keys] if declared.keys > 1 else row[0] for row in rows)
+        elif change == "insert" and keyed:
+            rows = tuple({row[: declared.keys]: row for row in rows}.values())
+        found.append((change, declared.name, rows))
+    return found
+
+
+def _rows(random: Random, declared: Declared) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(_value(random, type_) for type_ in declared.types) for _ in range(random.choice([1, 1, 2, 3, 4])))
+
+
+def _value(random: Random, type_: str) -> Any:
+    match type_:
+        case "i":
+            return random.randint(0, 4)
+        case "s":
+            return random.choice(["a", "b", "c", "n1"])
+    return random.randint(0, 6) / 2
