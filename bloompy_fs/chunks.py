@@ -81,7 +81,7 @@ class Chunks(Namespace, Membership):
                        and not any(o for o in self.owner if o.chunk == a.args[0] and o.fid == p.fid))
         # fault(S, R, 7, "EINVAL") :- attempt(S, R, commit, C, Length), owner(C, Other), Other not in (WRITING, Length).
         self.fault <= ((a.session, a.reqid, 7, "EINVAL") for a in self.attempt if a.op == "commit"
-                       for o in self.owner if o.chunk == a.args[0] and False)
+                       for o in self.owner if o.chunk == a.args[0] and o.length not in (WRITING, a.args[1]))
         # fault(S, R, 7, "EINVAL") :- attempt(S, R, abandon, C), owner(C, Length), committed.
         self.fault <= ((a.session, a.reqid, 7, "EINVAL") for a in self.attempt if a.op == "abandon"
                        for o in self.owner if o.chunk == a.args[0] and o.length != WRITING)
