@@ -18,7 +18,8 @@ from bloompy.analysis.strata import strata
 from bloompy.engine.query import Query
 from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick
 from bloompy.errors import InvariantViolation, KeyConflict, RowError
-from bloompy.ir.nodes import Collection, Field, Program, Rule, Variable
+from bloompy.ir.nodes import Collection, Program, Rule
+from bloompy.ir.walk import head_names
 from bloompy.schema import Column, Key, Schema, schema_of
 
 EVENTS = ("channel", "loopback", "periodic", "stdio")
@@ -255,7 +256,7 @@ class Naive:
     def _check_invariants(self, right_sides: Mapping[int, list[PlainRow]]) -> None:
         for rule in self.program.rules:
             if rule.kind == "invariant" and right_sides[id(rule)]:
-                make = _row_class(rule).make
+                make = schema_of([Column(name) for name in head_names(rule.query)]).row.make
                 raise InvariantViolation(rule.place, [make(row) for row in right_sides[id(rule)]])
 
     def _gather_pending(self, right_sides: Mapping[int, list[PlainRow]]) -> dict[str, Pending]:
@@ -393,11 +394,3 @@ def _conflict(schema: Schema, name: str, rows: tuple[PlainRow, PlainRow], origin
 
 def _inserted_over(schema: Schema, name: str, origin: str, held: PlainRow, row: PlainRow) -> KeyConflict:
     return _conflict(schema, name, (held, row), (origin, "inserted"))
-
-
-def _row_class(rule: Rule) -> Any:
-    """Names for the columns of an invariant: those of its head where they are unique."""
-    names = [one.name if isinstance(one, Field | Variable) else "" for one in rule.query.head]
-    if len(set(names)) < len(names) or "" in names:
-        names = [f"c{i}" for i in range(len(names))]
-    return schema_of([Column(name) for name in names]).row

@@ -93,13 +93,16 @@ class _Side:
 
 
 def _sets(rows: Any) -> dict[str, Any]:
-    for name, listed in rows.items():
-        assert len(set(listed)) == len(listed), f"{name} has a row twice: {listed}"
-    return {name: set(listed) for name, listed in rows.items() if listed}
+    """Rows as sets; how often each is there, where one is there twice."""
+    return {name: set(listed) if len(set(listed)) == len(listed) else Counter(listed) for name, listed in rows.items() if listed}
 
 
 def _only(mine: Any, other: Any) -> Any:
     """What stands in one and not equally in the other."""
     if isinstance(mine, dict) and isinstance(other, dict):
-        return {name: value - other.get(name, set()) for name, value in mine.items() if value != other.get(name)}
+        return {
+            name: value - other.get(name, set()) if isinstance(value, set) and isinstance(other.get(name, set()), set) else value
+            for name, value in mine.items()
+            if value != other.get(name)
+        }
     return mine
