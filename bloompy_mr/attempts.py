@@ -34,7 +34,7 @@ class Attempts(Relations):
     fetch_notices = param(3)
 
     @rule
-    def launching(self):
+    def launching(self) -> None:
         # launch(@Tracker, Attempt, Kind, Partition, Maps) :- live(Attempt, Kind, Tracker), task(…), job(…).
         self.launch <~ ((a.tracker, a.jobid, a.taskid, a.n, a.kind, self.task[a.jobid, a.taskid].partition, self.job[a.jobid].maps)
                         for a in self.live)
@@ -49,7 +49,7 @@ class Attempts(Relations):
                           for q in self.ask_job_file for c in self.job_code if c.jobid == q.jobid)
 
     @rule
-    def reports(self):
+    def reports(self) -> None:
         # heard(Attempt, max<Seq>) :- report(Attempt, Seq, …), live(Attempt).
         self.heard <= ((r.jobid, r.taskid, r.n, agg.max(r.seq)) for r in self.report if (r.jobid, r.taskid, r.n) in self.live)
         # progress(Attempt, Seq, Phase, Progress) :- heard(Attempt, Seq), report(Attempt, Seq, …), newer than what is known.
@@ -61,7 +61,7 @@ class Attempts(Relations):
                          for r in self.report if (r.jobid, r.taskid, r.n) not in self.live)
 
     @rule
-    def commits(self):
+    def commits(self) -> None:
         # holder(Job, Task, N) :- grant(Job, Task, N), the attempt has neither failed nor been killed.
         self.holder <= ((g.jobid, g.taskid, g.n) for g in self.grant
                         if self.ended.get((g.jobid, g.taskid, g.n), (0, 0, 0, "SUCCEEDED", 0.0, "")).state == "SUCCEEDED")
@@ -86,13 +86,14 @@ class Attempts(Relations):
                          if r.state in ("DONE", "COMMITTED") and (r.jobid, r.taskid, r.n) in self.success for name, value in r.counters)
 
     @rule
-    def endings(self):
+    def endings(self) -> None:
         self.ending <= ((s.jobid, s.taskid, s.n, 0, "SUCCEEDED", "") for s in self.success)
         # ending(Attempt, 1, "FAILED", Error) :- report(Attempt, "FAILED", Error), live(Attempt).
         self.ending <= ((r.jobid, r.taskid, r.n, 1, "FAILED", r.error) for r in self.report
                         if r.state == "FAILED" and (r.jobid, r.taskid, r.n) in self.live)
         # ending(Attempt, 2, "KILLED") :- live(Attempt), done(Task).                         Another attempt was first.
-        self.ending <= ((a.jobid, a.taskid, a.n, 2, "KILLED", "another attempt was first") for a in self.live if (a.jobid, a.taskid) in self.done)
+        self.ending <= ((a.jobid, a.taskid, a.n, 2, "KILLED", "another attempt was first") for a in self.live
+                        if (a.jobid, a.taskid) in self.done)
         # ending(Attempt, 3, "KILLED") :- live(Attempt), over(Job).
         self.ending <= ((a.jobid, a.taskid, a.n, 3, "KILLED", "the job is over") for a in self.live if a.jobid in self.over)
         # ending(Attempt, 4, "KILLED") :- live(Attempt, …, Tracker, Incarnation), not tracker(Tracker, Incarnation, …).
@@ -112,17 +113,18 @@ class Attempts(Relations):
                          if a.jobid == e.jobid and a.taskid == e.taskid and a.n == e.n and a.tracker in self.tracker)
 
     @rule
-    def map_outputs(self):
+    def map_outputs(self) -> None:
         # shuffling(Tracker, Job) :- live(Job, …, "reduce", Tracker).
         self.shuffling <= ((a.tracker, a.jobid) for a in self.live if a.kind == "reduce")
-        # map_output(@Tracker, Job, Map, N, Address) :- shuffling(Tracker, Job), done(Job, Map, N, "map", Other), tracker(Other, …, Address).
+        # map_output(@Tracker, Job, Map, N, Address) :- shuffling(Tracker, Job), done(Job, Map, N, "map", Other),
+        #     tracker(Other, …, Address).
         self.map_output <~ ((s.tracker, d.jobid, d.taskid, d.n, self.tracker[d.tracker].data_address)
                             for s in self.shuffling for d in self.done if d.jobid == s.jobid and d.kind == "map")
         self.map_output <~ ((q.tracker, d.jobid, d.taskid, d.n, self.tracker[d.tracker].data_address)
                             for q in self.ask_map_outputs for d in self.done if d.jobid == q.jobid and d.kind == "map")
 
     @rule
-    def fetch_failures(self):
+    def fetch_failures(self) -> None:
         # notice(Map attempt, Reduce attempt, Seq) :- fetch_failure(…), the map attempt is done.
         self.notice <+ ((f.jobid, f.taskid, f.n, f.reduce_taskid, f.reduce_n, f.seq) for f in self.fetch_failure
                         if self.done[f.jobid, f.taskid].n == f.n)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from attrs import frozen
 
-from bloompy import Node
+from bloompy.runtime.node import Node
 from bloompy_mr import jobfile
 from bloompy_mr.errors import JobError, JobFailed, UnknownJob
 from bloompy_mr.files import FS_SCHEME, files_of, join
@@ -166,7 +166,7 @@ class Client:
         if reply.status == "UNKNOWN":
             raise UnknownJob(f"the JobTracker knows no job {jobid}", hint="bloompy mr jobs lists those it knows")
         values = tuple(reply)[3:]
-        return JobStatus(*values[:12], dict(values[12]), dict(values[13]))
+        return JobStatus(*values[:12], attempts=dict(values[12]), counters=dict(values[13]))
 
     def wait(self, jobid: int, progress: Callable[[JobStatus], object] | None = None, timeout_s: float | None = None) -> JobStatus:
         """Wait until a job has succeeded.
@@ -194,7 +194,13 @@ class Client:
             time.sleep(POLL_S)
 
     def run(
-        self, written: Any, inputs: Sequence[str] | str, output: str, *, progress: Callable[[JobStatus], object] | None = None, **options: Any
+        self,
+        written: Any,
+        inputs: Sequence[str] | str,
+        output: str,
+        *,
+        progress: Callable[[JobStatus], object] | None = None,
+        **options: Any,
     ) -> JobStatus:
         """Submit a job, wait for it, and mark its output as complete with the empty file `_SUCCESS`.
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from bloompy import Node
+from bloompy.runtime.node import Node
 from bloompy_mr.client import Client
 from bloompy_mr.errors import ClusterError
 from bloompy_mr.jobtracker import JobTracker

@@ -76,7 +76,13 @@ def mr() -> None:
 @click.option("--jobtracker", metavar="HOST:PORT", help="A running cluster; without it one is started for this job on this machine.")
 @click.option("--reduces", type=click.IntRange(0), help="Number of reduce tasks.")
 @click.option("--priority", default=0, help="Jobs of a lower number go first.")
-@click.option("--split-mb", type=click.FloatRange(0, min_open=True), default=SPLIT_BYTES / (1 << 20), show_default=True, help="Input of a map task, MiB.")
+@click.option(
+    "--split-mb",
+    type=click.FloatRange(0, min_open=True),
+    default=SPLIT_BYTES / (1 << 20),
+    show_default=True,
+    help="Input of a map task, MiB.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Without --jobtracker: tasks of a kind that run at once; all cores by default.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @_secret_option
@@ -136,7 +142,8 @@ def _job(name: str, arguments: tuple[str, ...]) -> Job | Any:
     try:
         found = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
-        raise JobError(f"module {module!r} cannot be imported: {error}", hint="run in its directory, or name a file: path/to/file.py:Job") from error
+        hint = "run in its directory, or name a file: path/to/file.py:Job"
+        raise JobError(f"module {module!r} cannot be imported: {error}", hint=hint) from error
     if found is None:
         raise JobError(f"module {module!r} has no {attribute!r}")
     return found
@@ -154,7 +161,8 @@ def jobs(jobtracker: str, secret: bytes | None) -> None:
         for job in client.jobs():
             seconds = f"{(job.finish or time.time()) - job.submit:8.1f}"
             submitted = datetime.fromtimestamp(job.submit).strftime("%Y-%m-%d %H:%M:%S")
-            click.echo(f"{job.jobid:>6}  {job.status:9}  {job.priority:>8}  {submitted}  {seconds}  {_printable(job.user)}, {_printable(job.name)}")
+            who = f"{_printable(job.user)}, {_printable(job.name)}"
+            click.echo(f"{job.jobid:>6}  {job.status:9}  {job.priority:>8}  {submitted}  {seconds}  {who}")
 
 
 @mr.command()
@@ -167,9 +175,8 @@ def status(jobid: int, jobtracker: str, secret: bytes | None) -> None:
 
     with Client(jobtracker, secret=_needed(secret)) as client:
         found = client.status(jobid)
-        click.echo(
-            f"{_printable(found.name)}: {found.status}, {found.maps_done} of {found.maps} maps, {found.reduces_done} of {found.reduces} reduces"
-        )
+        done = f"{found.maps_done} of {found.maps} maps, {found.reduces_done} of {found.reduces} reduces"
+        click.echo(f"{_printable(found.name)}: {found.status}, {done}")
         if found.error:
             click.echo(_printable(found.error))
         for one in client.attempts(jobid):
@@ -198,7 +205,7 @@ def kill(jobid: int, jobtracker: str, secret: bytes | None) -> None:
 @_secret_option
 def jobtracker_command(listen: str, expiry_s: float, secret: bytes | None) -> None:
     """Run a JobTracker until it is interrupted."""
-    from bloompy import Node
+    from bloompy.runtime.node import Node
     from bloompy_mr.jobtracker import JobTracker
 
     first_job = int(time.time()) // 60 * 1000  # trackers may still know jobs of a JobTracker that ran before

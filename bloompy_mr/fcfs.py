@@ -56,7 +56,7 @@ class Fcfs(Relations):
     given = scratch("jobid, taskid -> kind, tracker, speculative")
 
     @rule
-    def slots(self):
+    def slots(self) -> None:
         # load(Tracker, Kind, count<*>) :- live(…, Kind, Tracker).
         self.load <= ((a.tracker, a.kind, agg.count()) for a in self.live)
         # free(Tracker, Kind, Slots - Load, Host) :- tracker(Tracker, Host, Slots), load(Tracker, Kind, Load), Slots > Load.
@@ -66,7 +66,7 @@ class Fcfs(Relations):
                       for t in self.tracker if t.reduce_slots > self.load.get((t.name, "reduce"), (t.name, "reduce", 0)).attempts)
 
     @rule
-    def queue(self):
+    def queue(self) -> None:
         # busy(Job, Task) :- live(Job, Task, …).
         self.busy <= ((a.jobid, a.taskid) for a in self.live)
         # waiting(Job, Task, Kind, Priority, Submit, Failed) :- active(Job, …), task(Job, Task, Kind), not done, not busy,
@@ -81,7 +81,7 @@ class Fcfs(Relations):
                            if (f.jobid, f.taskid, t.name) not in self.failed_on)
 
     @rule
-    def policy(self):
+    def policy(self) -> None:
         # candidate(Tracker, Kind, Rank) :- free(Tracker, Kind, …), waiting(Job, Task, Kind, …),
         #     not failed_on(Job, Task, Tracker) unless it has failed on every tracker.
         self.candidate <= ((f.tracker, f.kind,
@@ -98,7 +98,7 @@ class Fcfs(Relations):
                        for m in self.matching for rank, tracker in m.pairs)
 
     @rule
-    def assignment(self):
+    def assignment(self) -> None:
         # tried(Job, Task, count<*>) :- attempt(Job, Task, …).
         self.tried <= ((a.jobid, a.taskid, agg.count()) for a in self.attempt)
         # attempt(Job, Task, Tried, Kind, Tracker, Incarnation, now, Speculative) :- given(Job, Task, Tracker, …), tried(Job, Task, Tried).

@@ -101,4 +101,5 @@ def _instance(written: Any) -> Any:
     try:
         return written()
     except TypeError as error:
-        raise JobError(f"{written.__name__}() failed: {error}", hint="a job class is made without arguments; give an instance instead") from None
+        hint = "a job class is made without arguments; give an instance instead"
+        raise JobError(f"{written.__name__}() failed: {error}", hint=hint) from error

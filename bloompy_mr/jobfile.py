@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import msgspec
 
 from bloompy_mr.errors import JobError, SignatureRefused
@@ -62,9 +62,8 @@ def make(job: Job, splits: tuple[Split, ...], output: str, secret: bytes) -> Job
     try:
         code = _pickled(job)
     except Exception as error:
-        raise JobError(
-            f"job {job.name!r} cannot be pickled: {error}", hint="its functions must not hold open files, sockets, locks or running programs"
-        ) from error
+        hint = "its functions must not hold open files, sockets, locks or running programs"
+        raise JobError(f"job {job.name!r} cannot be pickled: {error}", hint=hint) from error
     return JobFile(code, settings, sign(secret, code, settings))
 
 
@@ -101,7 +100,9 @@ def load(file: JobFile, secret: bytes) -> tuple[Job, Settings]:
         SignatureRefused: the signature is wrong.
     """
     if not is_signed(secret, file.code, file.settings, file.signature):
-        raise SignatureRefused("the job is not signed with this cluster's secret, and was not loaded", hint="submit it with the cluster's secret")
+        raise SignatureRefused(
+            "the job is not signed with this cluster's secret, and was not loaded", hint="submit it with the cluster's secret"
+        )
     job = cloudpickle.loads(file.code)
     if not isinstance(job, Job):
         raise JobError(f"the job file holds a {type(job).__name__}, no Job")

@@ -45,7 +45,7 @@ class Jobs(Relations):
     totals = scratch("jobid -> pairs")
 
     @rule
-    def submission_of_jobs(self):
+    def submission_of_jobs(self) -> None:
         # refused(Client, Reqid, Error) :- submit(Client, Reqid, …), Error = refusal(…), Error != "".
         self.refused <= ((s.client, s.reqid, refusal(self.secret, s.code, s.settings, s.signature, s.maps, s.reduces, s.hosts))
                          for s in self.submit)
@@ -78,7 +78,7 @@ class Jobs(Relations):
         self.submitted <~ ((r.client, self.me, r.reqid, 0, r.error) for r in self.refused if r.error != "")
 
     @rule
-    def end_of_jobs(self):
+    def end_of_jobs(self) -> None:
         # job_ending(Job, 0, "SUCCEEDED") :- active(Job, Maps, Reduces), done tasks = Maps + Reduces.
         self.job_ending <= ((j.jobid, 0, "SUCCEEDED", "") for j in self.active
                             if self.finished.get((j.jobid, "map"), (j.jobid, "map", 0)).tasks == j.maps
@@ -101,10 +101,11 @@ class Jobs(Relations):
         self.priority_set <~ ((p.client, self.me, p.reqid, p.jobid in self.active) for p in self.set_priority)
 
         # forget_job(@Tracker, Job) :- over(Job, …), attempt(Job, …, Tracker), tracker(Tracker, …).
-        self.forget_job <~ ((a.tracker, o.jobid) for o in self.over for a in self.attempt if a.jobid == o.jobid and a.tracker in self.tracker)
+        self.forget_job <~ ((a.tracker, o.jobid) for o in self.over for a in self.attempt
+                            if a.jobid == o.jobid and a.tracker in self.tracker)
 
     @rule
-    def status_of_jobs(self):
+    def status_of_jobs(self) -> None:
         self.asked <= ((q.jobid,) for q in self.ask_status)
         # task_progress(Job, Task, 1) :- done(Job, Task, …);  else the farthest of its live attempts.
         self.task_progress <= ((d.jobid, d.taskid, d.kind, 1.0) for q in self.asked for d in self.done if d.jobid == q.jobid)
@@ -115,7 +116,8 @@ class Jobs(Relations):
         # states(Job, State, count<*>): how many attempts run, failed, …
         self.states <= ((e.jobid, e.state, agg.count()) for q in self.asked for e in self.ended if e.jobid == q.jobid)
         self.states <= ((a.jobid, "RUNNING", agg.count()) for q in self.asked for a in self.live if a.jobid == q.jobid)
-        self.states <= ((a.jobid, "SPECULATIVE", agg.count()) for q in self.asked for a in self.attempt if a.jobid == q.jobid and a.speculative)
+        self.states <= ((a.jobid, "SPECULATIVE", agg.count()) for q in self.asked for a in self.attempt
+                        if a.jobid == q.jobid and a.speculative)
         self.all_states <= ((s.jobid, agg.collect((s.state, s.attempts))) for s in self.states)
         # total(Job, Name, sum<Value>) :- counter(Job, Task, N, Name, Value), done(Job, Task, N).      Counted once.
         self.total <= ((c.jobid, c.name, agg.sum(c.value)) for q in self.asked for c in self.counter
@@ -149,7 +151,7 @@ class Jobs(Relations):
                               if not any(a.jobid == q.jobid for a in self.attempt))
 
     @rule
-    def retirement(self):
+    def retirement(self) -> None:
         # retired(Job) :- sweep(_, Time), over(Job, _, Finish, _), Time - Finish > retire_s.
         self.retired <= ((o.jobid,) for s in self.sweep for o in self.over if s.time - o.finish > self.retire_s)
         self.job_code <- ((r.jobid,) for r in self.retired)

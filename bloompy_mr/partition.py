@@ -48,5 +48,6 @@ def _bytes_of(key: Any) -> bytes:
         parts = [_bytes_of(part) for part in key]
         return b"t" + b"".join(b"%d:" % len(part) + part for part in parts)
     raise DataError(
-        f"a key of type {type(key).__name__} has no default partition: {key!r}", hint="use a str, a number or a tuple, or give the job a partition function"
+        f"a key of type {type(key).__name__} has no default partition: {key!r}",
+        hint="use a str, a number or a tuple, or give the job a partition function",
     )

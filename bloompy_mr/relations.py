@@ -39,7 +39,7 @@ class Relations(Messages):
     max_attempts = param(4)
 
     @rule
-    def standing(self):
+    def standing(self) -> None:
         # active(Job, Priority, Submit, Maps, Reduces) :- job(Job, …), not over(Job, …).
         self.active <= ((j.jobid, j.priority, j.submit, j.maps, j.reduces) for j in self.job if j.jobid not in self.over)
         # live(Attempt) :- attempt(Attempt), not ended(Attempt, …).

@@ -30,6 +30,8 @@ MERGE_FAN_IN = 64
 _HEAD = struct.Struct(">II")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[Any, list[Any]]]).decode
+_Scalar: TypeAlias = str | int | float | bool | None
+_decode_scalars = msgspec.msgpack.Decoder(list[tuple[_Scalar, list[_Scalar]]]).decode
 _key = itemgetter(0)
 
 
@@ -68,13 +70,11 @@ def read_run(source: BinaryIO) -> Iterator[Entry]:
             payload = source.read(length)
             if len(payload) < length or crc32(payload) != checksum:
                 raise DataError("a block of a run is cut off or damaged")
-            for key, values in _decode(payload):
-                yield frozen_value(key) if type(key) is list else key, _frozen_values(values)
-
-
-def _frozen_values(values: list[Any]) -> list[Any]:
-    kinds = set(map(type, values))
-    return [frozen_value(value) for value in values] if list in kinds or dict in kinds else values
+            try:
+                yield from _decode_scalars(payload)
+            except msgspec.ValidationError:  # something else in it, such as tuples
+                for key, values in _decode(payload):
+                    yield frozen_value(key), [frozen_value(value) for value in values]
 
 
 def frozen_value(value: Any) -> Any:

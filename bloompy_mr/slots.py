@@ -33,7 +33,9 @@ class Slots(Messages):
     known_output = table("jobid: int, taskid: int -> n: int, data_address: str")
 
     register = interface.input("no: int")
-    says = interface.input("jobid: int, taskid: int, n: int, seq: int -> state: str, phase: str, progress: float, counters: tuple, error: str")
+    says = interface.input(
+        "jobid: int, taskid: int, n: int, seq: int -> state: str, phase: str, progress: float, counters: tuple, error: str"
+    )
     misses = interface.input("jobid: int, taskid: int, n: int, reduce_taskid: int, reduce_n: int, seq: int")
     beat = periodic(heartbeat_s)
     resend = periodic(resend_s)
@@ -45,15 +47,15 @@ class Slots(Messages):
     outputs = scratch("jobid -> maps")
 
     @rule
-    def heartbeats(self):
+    def heartbeats(self) -> None:
         # heartbeat(@JobTracker, me, No, …) :- beat(No, _).                                  One at once when it starts.
-        self.heartbeat <~ ((self.jobtracker, self.me, b.no, self.incarnation, self.host, self.data_address, self.map_slots, self.reduce_slots)
-                           for b in self.beat)
-        self.heartbeat <~ ((self.jobtracker, self.me, r.no, self.incarnation, self.host, self.data_address, self.map_slots, self.reduce_slots)
-                           for r in self.register)
+        self.heartbeat <~ ((self.jobtracker, self.me, b.no, self.incarnation, self.host, self.data_address,
+                            self.map_slots, self.reduce_slots) for b in self.beat)
+        self.heartbeat <~ ((self.jobtracker, self.me, r.no, self.incarnation, self.host, self.data_address,
+                            self.map_slots, self.reduce_slots) for r in self.register)
 
     @rule
-    def assignments(self):
+    def assignments(self) -> None:
         # assigned(Attempt, …) :- launch(Attempt, …).
         self.assigned <+ ((x.jobid, x.taskid, x.n, x.kind, x.partition, x.maps) for x in self.launch)
         self.held_file <+- ((f.jobid, f.code, f.settings, f.signature) for f in self.job_file)
@@ -64,10 +66,12 @@ class Slots(Messages):
         self.said <- ((r.jobid, r.taskid, r.n) for r in self.release)
         self.held_file <- ((f.jobid,) for f in self.forget_job)
         self.known_output <- ((k.jobid, k.taskid) for f in self.forget_job for k in self.known_output if k.jobid == f.jobid)
-        self.ask_job_file <~ ((self.jobtracker, self.me, a.jobid) for t in self.resend for a in self.assigned if a.jobid not in self.held_file)
+        # ask_job_file(@JobTracker, me, Job) :- resend(…), assigned(Job, …), not held_file(Job, …).
+        self.ask_job_file <~ ((self.jobtracker, self.me, a.jobid) for t in self.resend for a in self.assigned
+                              if a.jobid not in self.held_file)
 
     @rule
-    def reports(self):
+    def reports(self) -> None:
         # latest(Attempt, max<Seq>) :- says(Attempt, Seq, …).
         self.latest <= ((s.jobid, s.taskid, s.n, agg.max(s.seq)) for s in self.says)
         # said(Attempt, …) :- latest(Attempt, Seq), says(Attempt, Seq, …), assigned(Attempt).
@@ -80,7 +84,7 @@ class Slots(Messages):
                         for b in self.beat for s in self.said if (s.jobid, s.taskid, s.n) not in self.latest)
 
     @rule
-    def shuffle(self):
+    def shuffle(self) -> None:
         # newest(Job, Map, max<N>) :- map_output(Job, Map, N, _).
         self.newest <= ((m.jobid, m.taskid, agg.max(m.n)) for m in self.map_output)
         self.known_output <+- ((m.jobid, m.taskid, m.n, m.data_address) for m in self.map_output if self.newest[m.jobid, m.taskid].n == m.n)

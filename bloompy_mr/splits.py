@@ -23,7 +23,9 @@ class PlacedSplit:
     hosts: tuple[str, ...] = ()
 
 
-def splits_of(inputs: Sequence[str], *, secret: bytes = b"", split_bytes: int = SPLIT_BYTES, whole_files: bool = False) -> list[PlacedSplit]:
+def splits_of(
+    inputs: Sequence[str], *, secret: bytes = b"", split_bytes: int = SPLIT_BYTES, whole_files: bool = False
+) -> list[PlacedSplit]:
     """The splits of some files, directories and globs.
 
     Args:

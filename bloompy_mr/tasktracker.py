@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bloompy import Node
+from bloompy.runtime.node import Node
 from bloompy_mr.pool import Limits, Pool
 from bloompy_mr.shuffle import ShuffleServer
 from bloompy_mr.slots import Slots

@@ -23,7 +23,7 @@ class Trackers(Relations):
     lost = scratch("tracker")
 
     @rule
-    def heartbeats(self):
+    def heartbeats(self) -> None:
         # latest(Tracker, max<Seq>) :- heartbeat(Tracker, Seq, …).
         self.latest <= ((h.tracker, agg.max(h.seq)) for h in self.heartbeat)
         # tracker(Tracker, …) :- latest(Tracker, Seq), heartbeat(Tracker, Seq, …).       A new incarnation replaces the old one.
@@ -32,14 +32,14 @@ class Trackers(Relations):
         self.last_seen <+- ((x.tracker, self.now) for x in self.latest)
 
     @rule
-    def expiry(self):
+    def expiry(self) -> None:
         # lost(Tracker) :- check(_, Time), last_seen(Tracker, Then), Time - Then > expiry_s.
         self.lost <= ((s.tracker,) for c in self.check for s in self.last_seen if c.time - s.time > self.expiry_s)
         self.tracker <- ((x.tracker,) for x in self.lost)
         self.last_seen <- ((x.tracker,) for x in self.lost)
 
     @rule
-    def listing(self):
+    def listing(self) -> None:
         self.tracker_list <~ ((q.client, self.me, q.reqid, agg.collect((t.name, t.host, t.map_slots, t.reduce_slots)))
                               for q in self.ask_trackers for t in self.tracker)
         self.tracker_list <~ ((q.client, self.me, q.reqid, ()) for q in self.ask_trackers if not any(True for t in self.tracker))

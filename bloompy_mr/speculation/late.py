@@ -50,7 +50,7 @@ class Late(Fcfs):
     served = scratch("kind -> tracker")
 
     @rule
-    def requests(self):
+    def requests(self) -> None:
         # waiting_kind(Kind) :- waiting(_, _, Kind, …).
         self.waiting_kind <= ((w.kind,) for w in self.waiting)
         # asks(Tracker, Kind) :- heartbeat(Tracker, …), free(Tracker, Kind, …), not waiting_kind(Kind), running speculative < cap.
@@ -66,8 +66,9 @@ class Late(Fcfs):
         self.running_speculative <= ((a.kind, agg.count()) for a in self.live if a.speculative)
 
     @rule
-    def slow_tasks(self):
-        # rate(Attempt, Progress / (now - Start), (1 - Progress) / Rate) :- live(Attempt, Start), progress(Attempt, Progress), now - Start >= 60 s.
+    def slow_tasks(self) -> None:
+        # rate(Attempt, Progress / (now - Start), (1 - Progress) / Rate) :- live(Attempt, Start), progress(Attempt, Progress),
+        #     now - Start >= 60 s.
         self.rate <= ((a.jobid, a.taskid, a.n, a.kind, a.tracker, a.speculative, progress / (self.now - a.start),
                        time_left_s(progress, progress / (self.now - a.start)))
                       for k in self.asked_kind for a in self.live
@@ -79,7 +80,7 @@ class Late(Fcfs):
         self.speculated <= ((a.jobid, a.taskid) for a in self.live if a.speculative)
 
     @rule
-    def slow_nodes(self):
+    def slow_nodes(self) -> None:
         # ran(Tracker, Job, Kind) :- attempt(Job, …, Kind, Tracker), tracker(Tracker, …).
         self.ran <= ((a.tracker, a.jobid, a.kind) for k in self.asked_kind for a in self.attempt
                      if a.kind == k.kind and a.jobid in self.active and a.tracker in self.tracker)
@@ -96,7 +97,7 @@ class Late(Fcfs):
         self.slow_node_threshold <= ((s.jobid, s.kind, agg.percentile(s.score, self.slow_node_percentile)) for s in self.node_score)
 
     @rule
-    def speculation(self):
+    def speculation(self) -> None:
         # slow(Tracker, Job, Kind, Task, Left) :- asks(Tracker, Kind), rate(Job, Task, Kind, Other, Rate, Left), the tracker is not slow,
         #     the attempt is slow, not speculative, not on this tracker, its task not speculated.
         self.slow <= ((q.tracker, r.jobid, r.kind, r.taskid, r.time_left) for q in self.asks for r in self.rate

@@ -194,7 +194,7 @@ def _told(error: BaseException) -> str:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     frames = error.__traceback__
     first = frames
-    while first is not None and first.tb_frame.f_code.co_filename.startswith(package + os.sep) and "ready" not in first.tb_frame.f_code.co_filename:
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(package + os.sep):
         first = first.tb_next
     return "".join(traceback.format_exception(type(error), error, first or frames)).rstrip()
 

@@ -46,7 +46,8 @@ class Hand:
 
         file = jobfile.make(evolve(make(), reduces=reduces), splits, "/out", SECRET)
         self.jt.submit.insert(
-            ("jt", client, reqid or self._next(), "a job", "me", priority, maps, reduces, hosts or ((),) * maps, file.code, file.settings, file.signature)
+            ("jt", client, reqid or self._next(), "a job", "me", priority, maps, reduces, hosts or ((),) * maps,
+             file.code, file.settings, file.signature)
         )
 
     def heartbeat(self, *trackers: str, slots: tuple[int, int] = (2, 2), incarnation: str = "i", host: str = "") -> None:

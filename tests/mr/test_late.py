@@ -201,6 +201,7 @@ def test_rules_and_statement_choose_the_same_in_every_tick(stream):
 def test_the_streams_do_make_late_choose():
     """A recorded stream in which LATE chooses, so that the comparison above is not about nothing."""
     ticks = [(1.0, {1, 2, 3, 4}, [], 0)] * 4
-    ticks += [(20.0, {1, 2, 3, 4}, [(i, "progress", 0.15 * t + 0.01 * i if i not in (2, 5) else 0.02 * t) for i in range(6)], 0) for t in range(1, 6)]
+    for t in range(1, 6):
+        ticks.append((20.0, {1, 2, 3, 4}, [(i, "progress", 0.02 * t if i in (2, 5) else 0.15 * t + 0.01 * i) for i in range(6)], 0))
     ticks += [(20.0, {1, 2, 3, 4}, [(0, "done", 1.0), (2, "progress", 0.2)], 0)] * 6
     assert play((4, [(6, 2, 0)], ticks)) >= 1

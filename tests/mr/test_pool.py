@@ -29,7 +29,8 @@ class Bench:
         self.directory = directory
         self.said: list[tuple[Any, ...]] = []
         self.missed: list[tuple[Any, ...]] = []
-        self.pool = Pool(directory / "work", SECRET, "127.0.0.1:1", lambda *row: self.said.append(row), lambda *row: self.missed.append(row), limits)
+        say, miss = (lambda *row: self.said.append(row)), (lambda *row: self.missed.append(row))
+        self.pool = Pool(directory / "work", SECRET, "127.0.0.1:1", say, miss, limits)
         self.input = directory / "in"
         self.input.write_text("a rose is\na rose\n")
 
@@ -41,7 +42,8 @@ class Bench:
         file = jobfile.make(job, (split,), str(self.directory / "out"), secret)
         self.pool.start(
             SimpleNamespace(
-                jobid=jobid, taskid=taskid, n=n, kind=kind, partition=0, maps=maps, code=file.code, settings=file.settings, signature=file.signature
+                jobid=jobid, taskid=taskid, n=n, kind=kind, partition=0, maps=maps,
+                code=file.code, settings=file.settings, signature=file.signature,
             )
         )
         return jobid, taskid, n

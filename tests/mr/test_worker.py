@@ -86,7 +86,10 @@ def test_the_partition_is_the_same_in_every_process():
     assert results.pop().strip() == str([stable_hash(key) for key in eval(keys)])
 
 
-@given(st.one_of(st.integers(-(2**60), 2**60).map(lambda i: (i, float(i))).filter(lambda p: p[0] == p[1]), st.booleans().map(lambda b: (b, int(b)))))
+whole_numbers = st.integers(-(2**60), 2**60).map(lambda i: (i, float(i))).filter(lambda pair: pair[0] == pair[1])
+
+
+@given(st.one_of(whole_numbers, st.booleans().map(lambda b: (b, int(b)))))
 def test_equal_keys_have_equal_partitions(pair: tuple[Any, Any]):
     assert stable_hash(pair[0]) == stable_hash(pair[1])
     assert stable_hash((pair[0], "x")) == stable_hash((pair[1], "x"))
@@ -105,7 +108,8 @@ def test_a_key_without_default_partition_is_an_error_with_a_remedy():
 
 # -- runs
 
-values = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False), st.text(), st.binary(), st.tuples(st.integers(0, 9), st.text()))
+scalars = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False), st.text(), st.binary())
+values = st.one_of(scalars, st.tuples(scalars, scalars))
 
 
 @given(st.dictionaries(st.text(), st.lists(values, min_size=1)))
