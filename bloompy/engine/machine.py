@@ -41,7 +41,7 @@ class Machine:
 
     Attributes:
         program: the IR.
-        me: the node's address; may be set before the first tick.
+        me: the node's address; set by `move` before the first tick.
         step: number of committed ticks.
         now: time of the last committed tick, in seconds of the clock.
         lock: held while a tick runs and by every read, so that readers of other threads see whole ticks.
@@ -77,6 +77,13 @@ class Machine:
         if self._evaluator is None:
             self._evaluator = self._make(self.program, self._environment(self.me))
         return self._evaluator
+
+    def move(self, me: str) -> None:
+        """Set the node's address, which is known only when it listens. Before the first tick only."""
+        if self.step:
+            raise UsageError("a program that has ticked cannot get another address", hint="give the node a new instance, or listen=None")
+        with self.lock:
+            self.me, self._evaluator, self._random = me, None, None
 
     # -- input
 

@@ -1,0 +1,50 @@
+"""What a node has done, and what it has refused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+
+from attrs import define, field
+
+_LOG = logging.getLogger("bloompy.node")
+_LOG_EVERY_S = 1.0
+
+
+@define
+class Counters:
+    """Counts since the node was made.
+
+    Attributes:
+        ticks: committed ticks.
+        frames_received, rows_received: messages from other nodes, rows only where they fit.
+        frames_sent, rows_sent: messages to other nodes, whether or not they arrived.
+        dead_letters: rows set aside because their tick failed or no frame could hold them.
+        callback_errors: exceptions of callbacks given to `on_insert`.
+        refused: what was not taken in, by reason: "malformed", "oversized", "undeclared", "unfit" (for the schema),
+            "unauthenticated", "overloaded", "unreachable".
+    """
+
+    ticks: int = 0
+    frames_received: int = 0
+    rows_received: int = 0
+    frames_sent: int = 0
+    rows_sent: int = 0
+    dead_letters: int = 0
+    callback_errors: int = 0
+    refused: Counter[str] = field(factory=Counter)
+    _logged: dict[str, float] = field(factory=dict, repr=False)
+
+    def refuse(self, peer: str, reason: str, error: Exception) -> None:
+        """Count and log what was not taken in; at most one line a second and reason, so that nobody can fill the log."""
+        self.refused[reason] += 1
+        now = time.monotonic()
+        if now - self._logged.get(reason, -_LOG_EVERY_S) >= _LOG_EVERY_S:
+            self._logged[reason] = now
+            _LOG.warning("refused from %r: %s: %s (%d so far)", peer, reason, _plain(error), self.refused[reason])
+
+
+def _plain(error: Exception) -> str:
+    """The message without anything that a terminal would act on: a peer had a say in it."""
+    return "".join(character if character.isprintable() else "?" for character in str(error)[:500])

@@ -1,0 +1,219 @@
+"""The life of a node: mailbox -> tick -> commit -> send -> callbacks.
+
+A `Driver` knows no event loop, socket or file: it stands on a Clock, a Transport and a Store, so a simulation can drive it
+in virtual time. Everything in it runs in one thread; `Machine.lock` keeps readers of other threads to whole ticks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from attrs import evolve
+
+from bloompy.engine.machine import Machine
+from bloompy.engine.tick import Batch, Durable, PlainRow, Tick
+from bloompy.errors import StoreError
+from bloompy.runtime.calls import Calls
+from bloompy.runtime.counters import Counters
+from bloompy.runtime.interfaces import Clock, Store, Timer, Transport
+from bloompy.runtime.limits import Limits
+from bloompy.runtime.mailbox import Mailbox
+from bloompy.runtime.outbox import Outbox
+from bloompy.runtime.splitting import Unit, batch_of, letters, units
+from bloompy.transports.frames import FrameCodec
+
+_LOG = logging.getLogger("bloompy.node")
+
+
+class Driver:
+    """Runs the ticks of one machine. An idle one does not tick: only messages, staged rows, timers and pending changes wake it.
+
+    Args:
+        machine: the program's instance, its address set.
+        codec: of its channels.
+        clock, transport, store: what the node stands on, opened.
+        limits: bounds.
+        counters: kept up to date.
+        on_failure: called once with the error that ended the node.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        codec: FrameCodec,
+        clock: Clock,
+        transport: Transport,
+        store: Store | None,
+        limits: Limits,
+        counters: Counters,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.machine, self.counters = machine, counters
+        self.mailbox, self.calls = Mailbox(), Calls(machine.program)
+        self.outbox = Outbox(machine.program, machine.me, transport, codec, counters, self.mailbox.put, self.set_aside)
+        self._codec, self._clock, self._transport, self._store, self._limits = codec, clock, transport, store, limits
+        self._on_failure = on_failure
+        self._commit = self._store_change if store is not None else None
+        self._stdio = {one.name for one in machine.program.collections if one.kind == "stdio"}
+        self._timer: Timer | None = None
+        self._first = True
+        self._scheduled = self._paused = self.stopped = False
+
+    # -- the transport's receiver
+
+    def receive(self, peer: str, frame: bytes) -> None:
+        """Take in a frame: its rows wait in the mailbox."""
+        self.counters.frames_received += 1
+        for channel, rows in self._codec.decode(frame, lambda reason, error: self.refuse(peer, reason, error)):
+            self.counters.rows_received += len(rows)
+            self.mailbox.put(channel, rows)
+        if self.mailbox.size:
+            self.wake()
+            if self.mailbox.size >= self._limits.mailbox_rows and not self._paused:
+                self._paused = True
+                self._transport.pause()
+
+    def refuse(self, peer: str, reason: str, error: Exception) -> None:
+        """Count and log what was not taken in."""
+        self.counters.refuse(peer, reason, error)
+
+    # -- turns
+
+    def wake(self) -> None:
+        """Have a turn soon, in the node's own thread."""
+        if not self._scheduled and not self.stopped:
+            self._scheduled = True
+            self._clock.call_soon(self.turn)
+
+    def turn(self) -> None:
+        """Run the tick that is due, if any, and plan the next turn. What it raises ends the node."""
+        self._scheduled = False
+        if self.stopped:
+            return
+        try:
+            self._run_due()
+            self.outbox.flush()
+            self._plan()
+        except BaseException as error:
+            self.stopped = True
+            self._on_failure(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _run_due(self) -> None:
+        machine = self.machine
+        now = self._clock.now()
+        batch = machine.take(now)
+        if self.mailbox.size:
+            batch = _with_messages(batch, self.mailbox.take(self._limits.tick_rows))
+            if self._paused and self.mailbox.size <= self._limits.mailbox_rows // 2:
+                self._paused = False
+                self._transport.resume()
+        if self._first or not batch.empty or machine.pending():
+            self._first = False
+            self._run(batch)
+
+    def _plan(self) -> None:
+        machine = self.machine
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.mailbox.size or machine.has_input() or machine.pending():
+            self.wake()
+        elif (due := machine.next_timer()) is not None:
+            self._timer = self._clock.call_at(due, self.turn)
+
+    def stop(self) -> None:
+        """No turn after this one, in which what was staged before still takes part."""
+        if not self.stopped and self.machine.has_input():
+            self.turn()
+        self.stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # -- ticks
+
+    def _run(self, batch: Batch) -> None:
+        try:
+            tick = self.machine.run(batch, self._commit)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._split(batch, error)
+        else:
+            self._finish(tick)
+
+    def _finish(self, tick: Tick) -> None:
+        """Send, then call back: the tick is committed, and nothing of it can be taken back."""
+        self.counters.ticks += 1
+        for channel, rows in tick.sent.items():
+            if channel in self._stdio:
+                _print(rows)
+            else:
+                self.outbox.add(channel, rows)
+        self.outbox.flush()
+        self.calls.resolve(tick)
+        try:
+            self.machine.notify(tick)
+        except Exception:
+            self.counters.callback_errors += 1
+            _LOG.exception("a callback of on_insert raised; the tick stays")
+
+    def _store_change(self, change: Durable) -> None:
+        if not change.empty:
+            assert self._store is not None
+            self._store.commit(change)
+
+    # -- splitting (design §3.6)
+
+    def _split(self, batch: Batch, error: Exception) -> None:
+        """Run the units of a failed batch in halves, setting aside those that fail alone.
+
+        Raises:
+            error: if the tick fails without any input, so that no input is to blame.
+        """
+        found = units(batch)
+        if not found:
+            raise error
+        standing = letters(batch)
+        if len(found) > 1:
+            middle = len(found) // 2
+            self._run(batch_of(self.machine, found[:middle], standing, batch.now))
+            self._run(batch_of(self.machine, found[middle:], {}, batch.now))
+            return
+        self._probe(batch, standing)
+        try:
+            tick = self.machine.run(batch_of(self.machine, found, {}, batch.now), self._commit)
+        except StoreError:
+            raise
+        except Exception as again:
+            self._set_unit_aside(found[0], again)
+        else:
+            self._finish(tick)
+
+    def _probe(self, batch: Batch, standing: dict[str, dict[object, object]]) -> None:
+        """A tick without the unit: if that fails too, the node cannot go on, and no message is to be blamed for it."""
+        self._finish(self.machine.run(batch_of(self.machine, [], standing, batch.now), self._commit))  # type: ignore[arg-type]
+
+    def _set_unit_aside(self, unit: Unit, error: Exception) -> None:
+        self.set_aside(unit.collection, unit.row, error)
+        self.calls.fail(unit.collection, unit.row, error)
+
+    def set_aside(self, channel: str, row: PlainRow, error: Exception) -> None:
+        """Put a row into `dead_letter`, with what was wrong."""
+        self.counters.dead_letters += 1
+        _LOG.warning("set aside: a row of %r: %s: %s", channel, type(error).__name__, error)
+        self.machine.dead_letter(channel, row, error)
+
+
+def _with_messages(batch: Batch, messages: dict[str, list[PlainRow]]) -> Batch:
+    events = dict(batch.events)
+    for channel, rows in messages.items():
+        events[channel] = (*events.get(channel, ()), *rows)
+    return evolve(batch, events=events)
+
+
+def _print(rows: list[PlainRow]) -> None:
+    for row in rows:
+        print(row[0], flush=True)

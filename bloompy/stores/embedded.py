@@ -1,0 +1,179 @@
+"""Durable tables in one file: sqlite3 from the standard library, in WAL mode, synchronised at every commit.
+
+One transaction a tick. It runs in the node's own thread: nothing of a tick may leave before it is safe, so there is nothing
+else for the node to do, and handing it to another thread costs more than the shortest synchronisations take.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from zlib import crc32
+
+from bloompy.engine.tick import Durable, PlainRow
+from bloompy.errors import StoreError
+from bloompy.schema import Schema
+from bloompy.stores.keys import key_bytes
+from bloompy.transports.rows import RowCodec
+
+_APPLICATION = 0x626C6F6F  # "bloo", in the header of the file
+_FORMAT = 1
+_CREATE = """
+BEGIN IMMEDIATE;
+CREATE TABLE collections (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, schema TEXT NOT NULL);
+CREATE TABLE rows (
+    collection INTEGER NOT NULL, key BLOB NOT NULL, row BLOB NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (collection, key)
+) WITHOUT ROWID;
+PRAGMA application_id = {application};
+PRAGMA user_version = {format};
+COMMIT;
+"""
+
+
+class EmbeddedStore:
+    """A `Store` in a file.
+
+    Args:
+        path: of the file; sqlite3 keeps a second one, `path-wal`, beside it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._connection: sqlite3.Connection | None = None
+        self._failed = False
+        self._codecs: dict[str, RowCodec] = {}
+        self._ids: dict[str, int] = {}
+
+    def open(self, tables: Mapping[str, Schema]) -> None:
+        """Open or make the file, lock it, and compare the schemas of its tables with these."""
+        codecs = {name: RowCodec(name, schema) for name, schema in tables.items()}
+        try:
+            with self._errors("opened"):
+                self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+                self._lock()
+                self._prepare()
+                self._ids = {name: self._register(name, schema) for name, schema in tables.items()}
+        except StoreError:
+            self.close()
+            raise
+        self._codecs, self._failed = codecs, False
+
+    def load(self) -> dict[str, list[PlainRow]]:
+        """All rows by table, each checked against its checksum and schema."""
+        found: dict[str, list[PlainRow]] = {name: [] for name in self._ids}
+        names = {number: name for name, number in self._ids.items()}
+        with self._errors("read"):
+            for number, key, data, checksum in self._execute("SELECT collection, key, row, checksum FROM rows ORDER BY collection, key"):
+                if number not in names:
+                    continue  # of a table that the program no longer has: kept, in case it comes back
+                name = names[number]
+                if crc32(data, crc32(key)) != checksum:
+                    raise StoreError(f"{self.path} is damaged: a row of {name!r} does not have its checksum", hint=_RESTORE)
+                found[name].append(self._row(name, data))
+        return found
+
+    def commit(self, change: Durable) -> None:
+        """Write one transaction and synchronise it."""
+        gone, rows = self._encoded(change)  # before anything is written: a value that cannot be stored is no error of the store
+        with self._errors("written"):
+            self._execute("BEGIN")
+            self._connected().executemany("DELETE FROM rows WHERE collection = ? AND key = ?", gone)
+            self._connected().executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
+            self._execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file and let others have it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error as error:
+                raise StoreError(f"{self.path} cannot be closed: {error}") from error
+
+    # -- opening
+
+    def _lock(self) -> None:
+        connection = self._connected()
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        # In this mode the lock taken here is held until the file is closed or the process ends, however it ends.
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+
+    def _prepare(self) -> None:
+        application, version = self._number("application_id"), self._number("user_version")
+        if application == 0 and self._one("SELECT count(*) FROM sqlite_master") == 0:
+            self._connected().executescript(_CREATE.format(application=_APPLICATION, format=_FORMAT))
+        elif application != _APPLICATION:
+            raise StoreError(f"{self.path} is a database of another program", hint="give a path of its own for the node's store")
+        elif version != _FORMAT:
+            raise StoreError(f"{self.path} has format {version}, this version of bloompy reads {_FORMAT}")
+
+    def _register(self, name: str, schema: Schema) -> int:
+        known = self._execute("SELECT id, schema FROM collections WHERE name = ?", (name,)).fetchone()
+        if known is None:
+            return int(self._execute("INSERT INTO collections (name, schema) VALUES (?, ?)", (name, str(schema))).lastrowid or 0)
+        number, stored = known
+        if stored != str(schema):
+            raise StoreError(
+                f"{self.path}: table {name!r} was stored as {stored!r}, the program declares {str(schema)!r}",
+                hint="declare it as it was, give the new form a new name, or start with a new store",
+            )
+        return int(number)
+
+    # -- rows
+
+    def _encoded(self, change: Durable) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes, bytes, int]]]:
+        gone = [
+            (self._ids[name], key_bytes(name, self._codecs[name].schema, key)) for name, keys in change.deleted.items() for key in keys
+        ]
+        rows = []
+        for name, placed in change.upserted.items():
+            codec, number = self._codecs[name], self._ids[name]
+            for row in placed:
+                key, data = key_bytes(name, codec.schema, codec.schema.key_of(row)), codec.encode((row,))
+                rows.append((number, key, data, crc32(data, crc32(key))))
+        return gone, rows
+
+    def _row(self, name: str, data: bytes) -> PlainRow:
+        faults: list[Exception] = []
+        rows = self._codecs[name].decode(data, faults.append)
+        if len(rows) != 1:
+            fault = faults[0] if faults else "no row"
+            raise StoreError(f"{self.path}: a row of {name!r} does not fit the program: {fault}", hint=f"its columns are {self._codecs[name].schema}")
+        return rows[0]
+
+    # -- sqlite3
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        if self._failed:
+            raise StoreError(f"{self.path} failed before; what was written last is unknown", hint="start the node again: it reads what is safe")
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            self._failed = what != "opened"
+            if "locked" in str(error):
+                raise StoreError(f"{self.path} is in use by another node", hint="stop that node, or give this one a store of its own") from error
+            raise StoreError(f"{self.path} cannot be {what}: {error}", hint=_RESTORE if "malformed" in str(error) else None) from error
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        return self._connected().execute(statement, values)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self.path} is not open")
+        return self._connection
+
+    def _number(self, pragma: str) -> int:
+        return int(self._one(f"PRAGMA {pragma}"))
+
+    def _one(self, statement: str) -> int:
+        return int(self._execute(statement).fetchone()[0])
+
+
+_RESTORE = "restore the file from a copy, or start with a new store"

@@ -1,0 +1,52 @@
+"""Keys as bytes: equal keys give equal bytes, as Python means equal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bloompy.errors import WireError
+from bloompy.schema import Schema
+from bloompy.transports.values import ENCODER, pack
+
+
+def key_bytes(name: str, schema: Schema, key: Any) -> bytes:
+    """The key of a row of a table, as the store finds it.
+
+    Args:
+        name: of the table.
+        schema: its schema.
+        key: bare for a key of one column, else a tuple.
+
+    Raises:
+        WireError: for a value that cannot be stored.
+    """
+    values = (key,) if len(schema.key_indexes) == 1 else key
+    try:
+        return ENCODER.encode([_canonical(value) for value in values])
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise WireError(f"{name}: {key!r:.200} cannot be stored: {error}", hint=f"its columns are {schema}") from None
+
+
+def _canonical(value: Any) -> Any:
+    """One form for values that are equal: 1, 1.0 and True; 0.0 and -0.0; Decimals of any exponent; one instant in two time zones."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return value
+    if kind is bool or (kind is float and value.is_integer()):
+        value = int(value)
+    if kind is Decimal:
+        return str(value.normalize()) if value else "0"
+    if kind is datetime and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    if isinstance(value, tuple):
+        return [_canonical(item) for item in value]
+    if kind is frozenset:
+        return pack(frozenset(_canonical_member(item) for item in value))
+    return pack(value) if kind in (int, float) else value
+
+
+def _canonical_member(value: Any) -> Any:
+    found = _canonical(value)
+    return tuple(found) if isinstance(found, list) else found

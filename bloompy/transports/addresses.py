@@ -1,0 +1,42 @@
+"""Addresses of nodes: "host:port"."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from bloompy.errors import TransportError
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "host:port" or "[IPv6]:port".
+
+    Raises:
+        TransportError: if it is no such address.
+    """
+    host, colon, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
+        raise TransportError(f"{address!r} is no address", hint='write "host:port", for example "127.0.0.1:4000"; port 0 takes any free one')
+    return host, int(port)
+
+
+def join_address(host: str, port: int) -> str:
+    """The address of host and port."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_unspecified(host: str) -> bool:
+    """Whether it stands for all interfaces, so that no peer can call it."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

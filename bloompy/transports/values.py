@@ -1,0 +1,79 @@
+"""The values that may travel and be stored: a closed set of types, decoded by nothing that could run code.
+
+None, bool, int of any size, float, str, bytes, tuple and frozenset come back as they were. MessagePack has no tuples, sets
+or large integers: its arrays are read as tuples, and the other two are extension types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.msgpack import Decoder, Encoder, Ext
+
+from bloompy.errors import WireError
+
+NESTING_LIMIT = 32
+"""How deep tuples and frozensets may stand in one another."""
+
+SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+
+_FROZENSET, _INTEGER = 1, 2
+_INTEGER_BYTES = 4096
+
+# Sets that msgspec itself encodes (in typed columns) are sorted, so that equal rows are equal bytes in every process.
+ENCODER = Encoder(order="deterministic")
+_DECODER = Decoder()
+
+
+def pack(value: Any, depth: int = NESTING_LIMIT) -> Any:
+    """A value of the closed set in the form that the encoder takes.
+
+    Raises:
+        WireError: for a value of another type, nested too deep, or an integer of more than 32,768 bits.
+    """
+    kind = type(value)
+    if kind is int:
+        return value if -(2**63) <= value < 2**64 else _pack_integer(value)
+    if kind in SCALARS:
+        return value
+    if depth == 0:
+        raise WireError(f"a value is nested deeper than {NESTING_LIMIT}", hint="flatten it into columns or rows")
+    if isinstance(value, tuple):  # rows as values too: they travel as the tuples they are
+        return tuple([pack(item, depth - 1) for item in value])
+    if kind is frozenset:
+        items = sorted(ENCODER.encode(pack(item, depth - 1)) for item in value)
+        return Ext(_FROZENSET, ENCODER.encode([msgspec.Raw(item) for item in items]))
+    raise WireError(
+        f"a value of type {kind.__qualname__} cannot be sent or stored: {value!r:.200}",
+        hint="use None, bool, int, float, str, bytes, tuple or frozenset, or declare the column's type",
+    )
+
+
+def unpack(value: Any, depth: int = NESTING_LIMIT) -> Any:
+    """The value that was packed, from what a decoder without types gives.
+
+    Raises:
+        WireError: for anything outside the closed set.
+    """
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if depth == 0:
+        raise WireError(f"a value is nested deeper than {NESTING_LIMIT}")
+    if kind is list or kind is tuple:
+        return tuple([unpack(item, depth - 1) for item in value])
+    if kind is Ext and value.code == _FROZENSET:
+        items = _DECODER.decode(value.data)
+        if type(items) is list:
+            return frozenset([unpack(item, depth - 1) for item in items])
+    if kind is Ext and value.code == _INTEGER and len(value.data) <= _INTEGER_BYTES:
+        return int.from_bytes(value.data, "big", signed=True)
+    raise WireError(f"a value of a type that is not sent: {kind.__qualname__}")
+
+
+def _pack_integer(value: int) -> Ext:
+    size = value.bit_length() // 8 + 1
+    if size > _INTEGER_BYTES:
+        raise WireError(f"an integer of {value.bit_length()} bits cannot be sent or stored", hint=f"at most {_INTEGER_BYTES * 8} bits")
+    return Ext(_INTEGER, value.to_bytes(size, "big", signed=True))
