@@ -69,11 +69,12 @@ class Fcfs(Relations):
     def queue(self) -> None:
         # busy(Job, Task) :- live(Job, Task, …).
         self.busy <= ((a.jobid, a.taskid) for a in self.live)
-        # waiting(Job, Task, Kind, Priority, Submit, Failed) :- active(Job, …), task(Job, Task, Kind), not done, not busy,
+        # waiting(Job, Task, Kind, Priority, Submit, Failed) :- active(Job, …), task(Job, Task, Kind), not done, not busy, failures < max_attempts,
         #     a reduce only once slow_start of the maps are done.
         self.waiting <= ((t.jobid, t.taskid, t.kind, j.priority, j.submit, (t.jobid, t.taskid) in self.failures)
                          for j in self.active for t in self.task
                          if t.jobid == j.jobid and (t.jobid, t.taskid) not in self.done and (t.jobid, t.taskid) not in self.busy
+                         and self.failures.get((t.jobid, t.taskid), (0, 0, 0)).attempts < self.max_attempts
                          and (t.kind == "map"
                               or self.finished.get((j.jobid, "map"), (j.jobid, "map", 0)).tasks >= self.slow_start * j.maps))
         # elsewhere(Job, Task) :- failures(Job, Task), tracker(Tracker), not failed_on(Job, Task, Tracker).
