@@ -40,6 +40,9 @@ class Codegen:
         self._relations = {
             one.name: Relation(one.name, one.kind, one.schema.key_of) for one in lowered.relations.values()
         }
+        for relation in self._relations.values():
+            if relation.kind is Kind.OVERLAY:
+                relation.base = self._relations[f"{relation.name}!"]
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
         self._fixpoints = [
             Fixpoint(one, self._relations, self._schemas, self._compile, self._touch, self._conflict) for one in lowered.components
@@ -90,7 +93,7 @@ class Codegen:
             self._put_events(batch)
             self._evaluate()
             self._check_invariants()
-            pending = self._gather_pending()
+            pending = self._gather_pending(batch)
             ahead = self._commit(pending, commit) if self._durable else {}
         except BaseException:
             self._roll_back()
@@ -121,20 +124,21 @@ class Codegen:
         relation, changes = self._relations[name], batch.changes.get(name, {})
         rows, touched = relation.rows, False
         new: list[PlainRow] = []
-        for key in _keys(changes, pending) if pending else changes:
-            held = rows.get(key)
-            row = pending.after(key, held, changes.get(key), name)
-            if row is held or (row is not None and row == held):
-                continue
-            if not touched:
-                self._touch(relation)
-                touched = True
-            if held is not None:
-                relation.delete(held)
-            if row is not None:
-                rows[key] = row
-                new.append(row)
-        if new:
+        try:
+            for key in _keys(changes, pending) if pending else changes:
+                held = rows.get(key)
+                row = pending.after(key, held, changes.get(key), name)
+                if row is held or (row is not None and row == held):
+                    continue
+                if not touched:
+                    self._touch(relation)
+                    touched = True
+                if held is not None:
+                    relation.delete(held)
+                if row is not None:
+                    rows[key] = row
+                    new.append(row)
+        finally:  # a conflict halfway is rolled back like any other change
             relation.added(new)
 
     def _put_events(self, batch: Batch) -> None:
@@ -146,14 +150,16 @@ class Codegen:
             self._put_transient(self._relations[START], ((batch.step,),))
 
     def _put_transient(self, relation: Relation, rows: Iterable[PlainRow]) -> None:
+        if relation.kind is Kind.OVERLAY:  # its component puts them in, when it knows which rows stand in this tick
+            relation.transient.update(dict.fromkeys(rows))
+            self._touch(relation)
+            return
         for row in rows:
             key = relation.key(row)
             held = relation.rows.get(key)
             if held is None:
                 self._touch(relation)
                 relation.insert(row)
-                if relation.kind is Kind.OVERLAY:
-                    relation.transient[row] = None
             elif held != row:
                 raise self._conflict(relation, held, row)
 
@@ -174,13 +180,13 @@ class Codegen:
                     raise violation
                 self.on_violation(violation)
 
-    def _gather_pending(self) -> dict[str, Pending]:
+    def _gather_pending(self, batch: Batch) -> dict[str, Pending]:
         """The pending changes for the next tick, with every conflict among them and with the rows that would stay."""
         targets = dict.fromkeys(self._sinks.targets[name] for name in self._touched if name in self._sinks.targets)
         found = {name: pending for name, pending in self._pending.items() if name not in targets}
         for name, pending in list(found.items()):
             if self._relations[name].kind is Kind.TABLE:
-                pending.settled = name not in self._touched
+                pending.settled = name not in self._touched and name not in batch.changes
             else:
                 targets[name] = None
         for name in targets:
@@ -221,19 +227,25 @@ class Codegen:
         return tick
 
     def _sent(self) -> dict[str, list[PlainRow]]:
-        sent: dict[str, list[PlainRow]] = {}
-        for name in self._touched:
-            channel = self._sinks.channels.get(name)
-            if channel is not None and channel not in sent:
-                standing, transient = self._lowered.sends[channel]
-                held = self._relations[standing] if standing is not None else None
-                rows = list(held.inserted) if held is not None else []
-                if transient is not None:
-                    passing = self._relations[transient].rows.values()
-                    rows += [row for row in passing if held is None or row not in held.rows]
-                if rows:
-                    sent[channel] = rows
-        return sent
+        channels = dict.fromkeys(self._sinks.channels[name] for name in self._touched if name in self._sinks.channels)
+        sent = {channel: list(self._sent_on(channel)) for channel in channels}
+        return {channel: rows for channel, rows in sent.items() if rows}
+
+    def _sent_on(self, channel: str) -> dict[PlainRow, None]:
+        """Standing rows that did not stand before, and what each rule derives only because of this tick."""
+        rows: dict[PlainRow, None] = {}
+        parts = self._lowered.sends[channel]
+        stands = [self._relations[standing] for standing, _ in parts if standing is not None]
+        for relation in stands:
+            others = [other for other in stands if other is not relation]
+            rows.update((row, None) for row in relation.inserted if not any(_stood(other, row) for other in others))
+        for standing, transient in parts:
+            if transient is not None:
+                passing = self._relations[transient].rows.values()
+                alone = self._relations[standing].rows if standing is not None else {}
+                key = self._relations[transient].key
+                rows.update((row, None) for row in passing if key(row) not in alone)
+        return rows
 
     def _roll_back(self) -> None:
         for relation in self._touched.values():
@@ -287,7 +299,7 @@ class Codegen:
 
     def _rebuild(self, staged: frozenset[str]) -> None:
         """Lower the program anew with some scratches as receiving rows, and bring the views to where they were."""
-        old, first, passing = self._relations, self._first, self._passing
+        old, first = self._relations, self._first
         self._staged |= staged
         self._build()
         for collection in self.program.collections:
@@ -301,12 +313,14 @@ class Codegen:
                 relation.finish()
             self._forget()
             self._first = False
-        for relation in passing:
-            new = self._relations[relation.name]
-            rows = relation.rows.values() if relation.kind is Kind.TRANSIENT else relation.transient
-            self._put_transient(new, [row for row in rows if new.rows.get(new.key(row)) is None])
-            new.finish()
-            self._passing.append(new)
+        for name, new in self._relations.items():
+            rows = old[name].rows if name in old else {}
+            if new.kind in (Kind.TRANSIENT, Kind.OVERLAY) and (passing := [row for key, row in rows.items() if key not in new.rows]):
+                new.added([new.rows.setdefault(new.key(row), row) for row in passing])
+                if new.kind is Kind.OVERLAY:
+                    new.transient.update(dict.fromkeys(passing))
+                new.finish()
+                self._passing.append(new)
         self._forget()
 
     # -- compiling
@@ -366,7 +380,7 @@ class _Sinks:
     def __init__(self, lowered: Lowered) -> None:
         self.invariants = {part: rule for rule, parts in lowered.invariants for part in parts}
         self.targets = {part: name for name, rules in lowered.pending.items() for _, parts in rules for part in parts}
-        self.channels = {part: name for name, parts in lowered.sends.items() for part in parts if part is not None}
+        self.channels = {part: name for name, rules in lowered.sends.items() for parts in rules for part in parts if part is not None}
 
 
 def _keys(keys: Collection[Key], pending: Pending) -> Iterator[Key]:
@@ -377,11 +391,16 @@ def _keys(keys: Collection[Key], pending: Pending) -> Iterator[Key]:
             yield key
 
 
+def _stood(relation: Relation, row: PlainRow) -> bool:
+    """Whether a set of standing rows held a row before this tick."""
+    return (relation.key(row) in relation.rows and row not in relation.inserted) or row in relation.deleted
+
+
 def _difference(relation: Relation) -> tuple[list[PlainRow], list[PlainRow]]:
     """Rows that began to hold, and rows that held at the end of the tick before and do not now."""
     rows, key = relation.rows, relation.key
-    gone = [*relation.deleted, *relation.previous()]
-    ceased = [row for row in gone if rows.get(key(row)) != row] if gone else gone
+    gone = dict.fromkeys(chain(relation.deleted, relation.previous()))
+    ceased = [row for row in gone if rows.get(key(row)) != row]
     began = relation.inserted
     if relation.deleted and began and relation.kind is not Kind.TRANSIENT:
         before = set(relation.deleted)

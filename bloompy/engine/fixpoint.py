@@ -95,7 +95,7 @@ class Fixpoint:
 
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""
-        events = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is not Kind.TABLE}
+        events = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is Kind.TRANSIENT}
         fresh = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is Kind.TABLE}
         if self.standing:
             if first or any(self._must_recompute(one) for one in self.standing):
@@ -104,11 +104,13 @@ class Fixpoint:
                 for one in self.standing:
                     self._seed_standing(one, fresh)
                 self._close(self.recursive_standing, fresh)
-        if self.transient:
-            fresh |= events
-            for one in self.transient:
-                self._seed_transient(one, fresh)
-            self._close(self.recursive, fresh)
+        fresh |= events
+        for view in self.views:
+            if view.transient:
+                fresh[view.name] = self._put_in(view)
+        for one in self.transient:
+            self._seed_transient(one, fresh)
+        self._close(self.recursive, fresh)
 
     # -- standing rules
 
@@ -131,18 +133,12 @@ class Fixpoint:
         self._close(self.recursive_standing, fresh)
         for view in self.views:
             view.settle()
-            self._put_back(view)
-
-    def _put_back(self, view: Relation) -> None:
-        """Rows staged into a scratch that rules fill as well were dropped with its standing rows."""
-        for row in view.transient:
-            held = view.rows.get(view.key(row))
-            if held is None:
-                view.insert(row)
-            elif held != row:
-                raise self.conflict(view, held, row)
 
     def _seed_standing(self, runner: Runner, fresh: dict[str, list[PlainRow]]) -> None:
+        if runner.head.kind is Kind.TABLE and runner.head.deleted:
+            if runner.possible():  # a row deleted from a table is there again while a rule derives it
+                self._derive(runner, None, (), fresh)
+            return
         scanned = set()
         for position, relation in runner.scans:
             scanned.add(relation.name)
@@ -170,6 +166,18 @@ class Fixpoint:
         for position, relation in runner.scans:
             if relation.name in runner.derivation.overlays and relation.transient and relation.name not in self.inside:
                 self._derive(runner, position, list(relation.transient), fresh)
+
+    def _put_in(self, view: Relation) -> list[PlainRow]:
+        """Put in the rows staged into a scratch that rules fill as well."""
+        new = []
+        for row in view.transient:
+            held = view.rows.get(view.key(row))
+            if held is None:
+                view.insert(row)
+                new.append(row)
+            elif held != row:
+                raise self.conflict(view, held, row)
+        return new
 
     # -- rounds
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -91,14 +91,15 @@ class Lowered:
         relations: by name.
         components: in the order of evaluation.
         pending: for each target of `<+ <- <+-`, the rules with the relations of their right sides.
-        sends: for each channel the relations of its standing and of its transient rows (None where there are none).
+        sends: for each channel and rule that sends on it, the relations of its standing and of its transient rows
+            (None where there are none).
         invariants: each with the relations that must stay empty.
     """
 
     relations: Mapping[str, Declared]
     components: tuple[Component, ...]
     pending: Mapping[str, tuple[tuple[Rule, tuple[str, ...]], ...]]
-    sends: Mapping[str, tuple[str | None, str | None]]
+    sends: Mapping[str, tuple[tuple[str | None, str | None], ...]]
     invariants: tuple[tuple[Rule, tuple[str, ...]], ...]
 
 
@@ -139,7 +140,7 @@ class _Lowering:
         derivations = [one for i in range(len(self.rules)) for one in self._derivations(i)]
         relations = {one.name: one for one in self._relations()}
         derivations += self._copies(relations)
-        return Lowered(relations, self._components(relations, derivations), self._pending(), self._sends(relations), self._invariants())
+        return Lowered(relations, self._components(relations, derivations), self._pending(), self._sends(), self._invariants())
 
     # -- heads
 
@@ -152,7 +153,7 @@ class _Lowering:
             checked = self.debug or collection.durable
             return _Head(rule.head, collection.schema, table, rule.head, checked)
         if rule.operator == "<~":
-            return self._sink(f"·send {rule.head}", rule, collection)
+            return self._sink(f"·send {number}", rule, collection)
         return self._sink(f"·pending {number}", rule, collection if collection.durable or self.debug else None)
 
     @staticmethod
@@ -195,16 +196,19 @@ class _Lowering:
             name: [reference.collection for i in filled.get(name, ()) for reference in self.references[i]] for name in self.stands
         }
         for component in strongly_connected(below):
-            rules = [i for name in component for i in filled.get(name, ())]
-            changed = True
-            while changed:
-                changed = False
-                for i in rules:
-                    name = self.heads[i].name
-                    if name not in tables:
-                        new = (self.stands[name] or self._can_stand(i), self.passes[name] or self._can_pass(i))
-                        changed = changed or new != (self.stands[name], self.passes[name])
-                        self.stands[name], self.passes[name] = new
+            self._classify_component([i for name in component if name not in tables for i in filled.get(name, ())])
+
+    def _classify_component(self, rules: list[int]) -> None:
+        """Rows stand unless something of the tick is needed for them, so `stands` shrinks and `passes` grows to their fixpoints."""
+        names = dict.fromkeys(self.heads[i].name for i in rules)
+        self.stands.update(dict.fromkeys(names, True))
+        while doubted := [name for name in names if self.stands[name] and not self._any(self._can_stand, rules, name)]:
+            self.stands.update(dict.fromkeys(doubted, False))
+        while found := [name for name in names if not self.passes[name] and self._any(self._can_pass, rules, name)]:
+            self.passes.update(dict.fromkeys(found, True))
+
+    def _any(self, test: Callable[[int], bool], rules: list[int], name: str) -> bool:
+        return any(test(i) for i in rules if self.heads[i].name == name)
 
     def _can_stand(self, i: int) -> bool:
         """Whether a rule derives rows from standing rows alone."""
@@ -297,13 +301,14 @@ class _Lowering:
                 found.setdefault(rule.head, []).append((rule, self._parts(head.name)))
         return {name: tuple(rules) for name, rules in found.items()}
 
-    def _sends(self, relations: Mapping[str, Declared]) -> dict[str, tuple[str | None, str | None]]:
-        found: dict[str, tuple[str | None, str | None]] = {}
+    def _sends(self) -> dict[str, tuple[tuple[str | None, str | None], ...]]:
+        found: dict[str, list[tuple[str | None, str | None]]] = {}
         for rule, head in zip(self.rules, self.heads, strict=True):
-            if rule.operator == "<~" and rule.kind != "invariant":
-                standing = f"{head.name}!" if self._mixed(head.name) else head.name if self.stands[head.name] else None
-                found[rule.head] = (standing, head.name if head.name != standing else None)
-        return found
+            if rule.operator == "<~":
+                name = head.name
+                standing = self._standing_name(name) if self.stands[name] else None
+                found.setdefault(rule.head, []).append((standing, name if self.passes[name] else None))
+        return {channel: tuple(parts) for channel, parts in found.items()}
 
     def _invariants(self) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
         return tuple(

@@ -108,7 +108,7 @@ class Pending:
         """Whether applying it to a table would change something."""
         if self.settled:
             return False
-        return any(self.after(key, rows.get(key), None, name) is not rows.get(key) for key in self.affected())
+        return any(self.after(key, rows.get(key), None, name) != rows.get(key) for key in self.affected())
 
 
 NOTHING = Pending()

@@ -36,10 +36,11 @@ class Relation:
     Attributes:
         rows: all rows by key, in the order of insertion.
         inserted, deleted: the net change of standing rows in this tick; transient rows count as inserted.
-        transient: of an OVERLAY, the rows of this tick alone.
+        transient: of an OVERLAY, the rows that something of this tick derived.
+        base: of an OVERLAY, the relation of its standing rows.
     """
 
-    __slots__ = ("_saved", "_saved_transient", "deleted", "indexes", "inserted", "key", "kind", "name", "rows", "transient")
+    __slots__ = ("_saved", "_saved_transient", "base", "deleted", "indexes", "inserted", "key", "kind", "name", "rows", "transient")
 
     def __init__(self, name: str, kind: Kind, key: Callable[[PlainRow], Key]) -> None:
         self.name, self.kind, self.key = name, kind, key
@@ -48,6 +49,7 @@ class Relation:
         self.inserted: list[PlainRow] = []
         self.deleted: list[PlainRow] = []
         self.transient: dict[PlainRow, None] = {}
+        self.base: Relation | None = None
         self._saved: dict[Key, PlainRow] | None = None
         self._saved_transient: dict[PlainRow, None] = {}
 
@@ -82,7 +84,9 @@ class Relation:
         else:
             self._saved_transient, self.transient = self.transient, {}
             for row in self._saved_transient:
-                self._take_out(row)
+                key = self.key(row)
+                if self.base is None or self.base.rows.get(key) != row:  # else it has come to stand
+                    self._take_out(row)
 
     def previous(self) -> Iterable[PlainRow]:
         """The transient rows that `begin` dropped."""
