@@ -199,13 +199,12 @@ class _Lowering:
             self._classify_component([i for name in component if name not in tables for i in filled.get(name, ())])
 
     def _classify_component(self, rules: list[int]) -> None:
-        """Rows stand unless something of the tick is needed for them, so `stands` shrinks and `passes` grows to their fixpoints."""
+        """Which relations may hold transient rows, then which may hold standing ones: both as least fixpoints."""
         names = dict.fromkeys(self.heads[i].name for i in rules)
-        self.stands.update(dict.fromkeys(names, True))
-        while doubted := [name for name in names if self.stands[name] and not self._any(self._can_stand, rules, name)]:
-            self.stands.update(dict.fromkeys(doubted, False))
         while found := [name for name in names if not self.passes[name] and self._any(self._can_pass, rules, name)]:
             self.passes.update(dict.fromkeys(found, True))
+        while found := [name for name in names if not self.stands[name] and self._any(self._can_stand, rules, name)]:
+            self.stands.update(dict.fromkeys(found, True))
 
     def _any(self, test: Callable[[int], bool], rules: list[int], name: str) -> bool:
         return any(test(i) for i in rules if self.heads[i].name == name)
@@ -215,7 +214,7 @@ class _Lowering:
         if reads_tick(self.rules[i]):
             return False
         return all(
-            self.stands[reference.collection] and (reference.monotone or not self.passes[reference.collection])
+            not self.passes[reference.collection] or (reference.monotone and self.stands[reference.collection])
             for reference in self.references[i]
         )
 
