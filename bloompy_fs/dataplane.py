@@ -11,8 +11,9 @@ from anyio import to_thread
 from anyio.abc import ByteStream, SocketAttribute
 from attrs import define, field, frozen
 
+from bloompy.errors import BloomError
 from bloompy_fs.chunkstore import BLOCK_BYTES, ChunkDamaged, ChunkStore, ChunkWriter
-from bloompy_fs.wire import LOST, Failed, Finished, Hop, Read, Refused, Stored, Wire, WireFault, Write, connect
+from bloompy_fs.wire import LOST, Failed, Finished, Hop, Read, Stored, Wire, WireFault, Write, connect
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class DataPlane:
                 await self._operations(wire)
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError, TimeoutError):
             pass
-        except (Refused, WireFault, OSError) as error:
+        except (BloomError, WireFault, OSError) as error:
             log.warning("DataNode %s dropped the connection of %s: %s", self.node, peer, error)
         finally:
             await wire.close()

@@ -1,15 +1,13 @@
 """Imperative: frames of the data port, between clients and DataNodes and among DataNodes.
 
 A frame is one byte of kind, a length, a CRC-32 of the payload, the payload: a message (msgspec, a closed set of types) or a
-block of data. A connection begins with mutual proof of the shared secret; no secret crosses the wire.
+block of data. A connection begins with mutual proof of the shared secret, as between nodes; frames are then sealed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 import struct
+from copy import copy
 from typing import TypeAlias, TypeVar
 from zlib import crc32
 
@@ -18,10 +16,13 @@ import msgspec
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from bloompy.errors import AuthenticationError, BloomError
+from bloompy.transports.addresses import split_address
+from bloompy.transports.authentication import ACCEPTED, HELLO_BYTES, TAG_BYTES, Caller, Listener, Seal
+
 FRAME_LIMIT_BYTES = 1024 * 1024
-HELLO = b"bloompy-fs data 1\n"
-_NONCE_BYTES = 32
 _HEADER = struct.Struct(">cII")
+_LENGTH = struct.Struct(">I")
 
 
 class Hop(msgspec.Struct, frozen=True, array_like=True):
@@ -82,10 +83,6 @@ class WireFault(Exception):
     """A frame that is no frame of this protocol, or whose checksum is wrong."""
 
 
-class Refused(Exception):
-    """The other side has not proved that it knows the secret, or says that we have not."""
-
-
 class Wire:
     """One connection of the data port.
 
@@ -97,6 +94,8 @@ class Wire:
     def __init__(self, stream: ByteStream, timeout_s: float) -> None:
         self._stream, self._timeout_s = stream, timeout_s
         self._receive = BufferedByteReceiveStream(stream)
+        self._mine = self._theirs = b""
+        self._seal_out = self._seal_in = Seal(None)
 
     async def send(self, message: Message) -> None:
         """Send a message."""
@@ -107,23 +106,21 @@ class Wire:
         await self._send(b"D", data)
 
     async def receive(self) -> Message | bytes:
-        """The next message or block of data.
-
-        Raises:
-            WireFault: for a frame that is none.
-            TimeoutError, anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError: as they say.
-        """
+        """The next message or block of data. Raises one of LOST."""
         with anyio.fail_after(self._timeout_s):
             kind, length, checksum = _HEADER.unpack(await self._receive.receive_exactly(_HEADER.size))
-            if kind not in (b"M", b"D") or length > FRAME_LIMIT_BYTES:
+            if kind not in (b"M", b"D") or length > FRAME_LIMIT_BYTES + TAG_BYTES + 1:
                 raise WireFault(f"a frame of kind {kind!r} and {length} bytes")
-            payload = await self._receive.receive_exactly(length)
-        if crc32(payload) != checksum:
+            sealed = await self._receive.receive_exactly(length)
+        if crc32(sealed) != checksum:
             raise WireFault("a frame was damaged on its way")
+        payload = self._seal_in.open(sealed)
+        if payload[:1] != self._theirs:
+            raise WireFault("a frame of this side came back")
         if kind == b"D":
-            return payload
+            return payload[1:]
         try:
-            return _decode(payload)
+            return _decode(memoryview(payload)[1:])
         except msgspec.DecodeError as error:
             raise WireFault(f"a message that is none: {error}") from None
 
@@ -139,65 +136,72 @@ class Wire:
         await anyio.aclose_forcefully(self._stream)
 
     async def _send(self, kind: bytes, payload: bytes) -> None:
+        sealed = self._seal_out.close(self._mine + payload)
         with anyio.fail_after(self._timeout_s):
-            await self._stream.send(_HEADER.pack(kind, len(payload), crc32(payload)) + payload)
+            await self._stream.send(_HEADER.pack(kind, len(sealed), crc32(sealed)) + sealed)
 
     # -- who is there
 
     async def welcome(self, secret: bytes | None) -> None:
-        """The server's side of the greeting. Raises Refused."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        """The server's side of the greeting.
+
+        Raises:
+            AuthenticationError: the client has not proved that it knows the secret.
+            WireError: this is no greeting.
+        """
+        listener = Listener(secret, "")
         with anyio.fail_after(self._timeout_s):
-            await self._stream.send(HELLO + (b"S" if secret else b"-") + nonce)
-            if not secret:
-                return
-            theirs = await self._receive.receive_exactly(_NONCE_BYTES)
-            proof = await self._receive.receive_exactly(hashlib.sha256().digest_size)
-            if not hmac.compare_digest(proof, _proof(secret, b"client", nonce, theirs)):
-                await self._stream.send(b"N")
-                raise Refused("a client without the secret")
-            await self._stream.send(b"Y" + _proof(secret, b"server", nonce, theirs))
+            welcome, _ = listener.welcome(await self._receive_part())
+            await self._send_part(welcome)
+            self._sealed(listener.accept(await self._receive_part()), b"s", b"c")
+            await self._send_part(ACCEPTED)
 
     async def greet(self, secret: bytes | None) -> None:
-        """The client's side of the greeting. Raises Refused, WireFault."""
+        """The client's side of the greeting; raises as `welcome` does, and when the server goes away instead of accepting."""
+        caller = Caller(secret, "")
         with anyio.fail_after(self._timeout_s):
-            hello = await self._receive.receive_exactly(len(HELLO))
-            wants = await self._receive.receive_exactly(1)
-            nonce = await self._receive.receive_exactly(_NONCE_BYTES)
-            if hello != HELLO:
+            await self._send_part(caller.hello)
+            proof, seal = caller.answer(await self._receive_part())
+            self._sealed(seal, b"c", b"s")
+            await self._send_part(proof)
+            try:
+                accepted = await self._receive_part()
+            except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
+                raise AuthenticationError("the DataNode refused the connection", hint="give both sides the same secret") from None
+            if accepted != ACCEPTED:
                 raise WireFault("no data port of a DataNode")
-            if (wants == b"S") != bool(secret):
-                raise Refused("the DataNode asks for a secret" if wants == b"S" else "the DataNode does not know the secret")
-            if not secret:
-                return
-            mine = secrets.token_bytes(_NONCE_BYTES)
-            await self._stream.send(mine + _proof(secret, b"client", nonce, mine))
-            if await self._receive.receive_exactly(1) != b"Y":
-                raise Refused("the DataNode has another secret")
-            proof = await self._receive.receive_exactly(hashlib.sha256().digest_size)
-            if not hmac.compare_digest(proof, _proof(secret, b"server", nonce, mine)):
-                raise Refused("the DataNode has another secret")
+
+    def _sealed(self, seal: Seal, mine: bytes, theirs: bytes) -> None:
+        """Seal frames from now on; each side marks its own, so that they cannot be sent back to it."""
+        self._mine, self._theirs = mine, theirs
+        self._seal_out, self._seal_in = seal, copy(seal)
+
+    async def _send_part(self, part: bytes) -> None:
+        await self._stream.send(_LENGTH.pack(len(part)) + part)
+
+    async def _receive_part(self) -> bytes:
+        (length,) = _LENGTH.unpack(await self._receive.receive_exactly(_LENGTH.size))
+        if length > HELLO_BYTES:
+            raise WireFault("no greeting of a data port")
+        return await self._receive.receive_exactly(length)
 
 
-def _proof(secret: bytes, side: bytes, nonce: bytes, other: bytes) -> bytes:
-    return hmac.digest(secret, b"bloompy-fs\0" + side + nonce + other, "sha256")
-
-
-LOST = (OSError, TimeoutError, anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError, WireFault, Refused)
+LOST = (
+    OSError,
+    TimeoutError,
+    anyio.EndOfStream,
+    anyio.IncompleteRead,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    BloomError,
+    WireFault,
+)
 """What a connection that does not work raises."""
-
-
-def host_port(address: str) -> tuple[str, int]:
-    """Host and port of "host:port" or "[v6]:port". Raises ValueError."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
-        raise ValueError(f"{address!r} is no address; write host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 async def connect(address: str, secret: bytes | None, timeout_s: float) -> Wire:
     """Connect to the data port at an address. Raises one of LOST."""
-    host, port = host_port(address)
+    host, port = split_address(address)
     with anyio.fail_after(timeout_s):
         stream = await anyio.connect_tcp(host, port)
     wire = Wire(stream, timeout_s)

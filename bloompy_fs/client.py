@@ -1,0 +1,327 @@
+"""Imperative: the file system as a Python program uses it, asynchronously. `bloompy_fs.Client` is the same without `await`."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import random
+import secrets
+import socket
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, nullcontext, suppress
+from typing import Any, BinaryIO, Self, TypeAlias
+
+import anyio
+from anyio import to_thread
+
+from bloompy_fs.chunkio import ReplicaFailed, read_chunk, write_chunk
+from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotFound
+from bloompy_fs.files import Chunk, Holder, Status
+from bloompy_fs.metadata import Metadata
+from bloompy_fs.operations import REPLICATION_LIMIT
+from bloompy_fs.paths import join, name_of, normal, parent_of
+from bloompy_fs.wire import Hop
+
+CHUNK_BYTES = 64 * 1024 * 1024
+BLOCK_BYTES = 256 * 1024
+_SPOOL_BYTES = 8 * 1024 * 1024
+_WRITE_TRIES = 5
+_PAUSE_S = 0.2
+
+Progress: TypeAlias = Callable[[int], object]
+"""Called with the number of bytes done so far."""
+
+
+class AsyncClient:
+    """A client of one file system; use it by `async with`.
+
+    Args:
+        namenode: "host:port" of the NameNode.
+        secret: shared by the cluster.
+        timeout_s: for a request to the NameNode with its retries, and for each frame of data.
+        chunk_size: bytes of a chunk of the files written.
+        replication: replicas of each chunk of the files written.
+
+    Every operation raises an `FsError`, an OSError with errno and path.
+    """
+
+    def __init__(
+        self,
+        namenode: str,
+        secret: str | bytes | None = None,
+        *,
+        timeout_s: float = 30.0,
+        chunk_size: int = CHUNK_BYTES,
+        replication: int = 3,
+    ) -> None:
+        if chunk_size < 1:
+            raise ValueError(f"chunk_size={chunk_size}: at least 1 byte")
+        if not 1 <= replication <= REPLICATION_LIMIT:
+            raise ValueError(f"replication={replication}: 1 to {REPLICATION_LIMIT}")
+        self.chunk_size, self.replication, self.host = chunk_size, replication, socket.gethostname()
+        self._secret = secret.encode() if isinstance(secret, str) else secret
+        self._timeout_s = timeout_s
+        self._metadata = Metadata(namenode, self._secret, timeout_s)
+
+    async def __aenter__(self) -> Self:
+        await self._metadata.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await self._metadata.__aexit__(*exception)
+
+    # -- names
+
+    async def mkdir(self, path: str, parents: bool = False) -> None:
+        """Make a directory; with `parents` those above it too, and none need be missing."""
+        path = normal(path)
+        if not parents:
+            await self._metadata.ask("mkdir", path)
+            return
+        try:
+            await self._metadata.ask("mkdir", path)
+        except FsNotFound:
+            await self.mkdir(parent_of(path), parents=True)
+            await self.mkdir(path, parents=True)
+        except FsExists:
+            if not (await self.stat(path)).is_dir:
+                raise
+
+    async def create(self, path: str, replication: int | None = None) -> None:
+        """Make an empty file."""
+        await self._metadata.ask("create", normal(path), replication or self.replication)
+
+    async def rm(self, path: str, recursive: bool = False) -> None:
+        """Remove a file or an empty directory; with `recursive` a directory with all that is in it."""
+        await self._metadata.ask("rm", normal(path), recursive)
+
+    async def mv(self, path: str, target: str, *, into: bool = True, replace: bool = False) -> str:
+        """Rename, in one step.
+
+        Args:
+            path: a file or directory.
+            target: its new path; a directory there takes it in, if `into`.
+            replace: whether a file may take the place of a file.
+
+        Returns:
+            the new path.
+        """
+        (path,) = await self._metadata.ask("rename", normal(path), normal(target), into, replace)
+        return str(path)
+
+    async def ls(self, path: str = "/") -> list[Status]:
+        """What is in a directory, by name."""
+        path = normal(path)
+        return [
+            Status(join(path, name), fid, is_dir, size, replication, time)
+            for name, fid, is_dir, size, replication, time in await self._metadata.ask("ls", path)
+        ]
+
+    async def stat(self, path: str) -> Status:
+        """What is known of a path."""
+        return Status(normal(path), *await self._metadata.ask("stat", normal(path)))
+
+    async def exists(self, path: str) -> bool:
+        """Whether there is a file or directory."""
+        (found,) = await self._metadata.ask("exists", normal(path))
+        return bool(found)
+
+    async def chunks(self, path: str) -> list[Chunk]:
+        """The chunks of a file in order, and where each is."""
+        found, start = [], 0
+        for _, number, length, holders in await self._metadata.ask("chunks", normal(path)):
+            found.append(Chunk(number, start, length, tuple(Holder(*holder) for holder in holders)))
+            start += length
+        return found
+
+    # -- writing
+
+    async def put(
+        self,
+        source: str | os.PathLike[str] | BinaryIO | bytes,
+        path: str,
+        *,
+        replace: bool = False,
+        progress: Progress | None = None,
+        chunk_size: int | None = None,
+        replication: int | None = None,
+    ) -> Status:
+        """Copy into the file system. The file appears under its name when it is complete.
+
+        Args:
+            source: a local path, a binary file object, which is read to its end, or bytes.
+            path: where to; a directory there takes a local file in under its own name.
+            replace: whether a file of that name may be replaced.
+            progress: called with the bytes done so far.
+            chunk_size, replication: for this file.
+        """
+        path = await self._goal(source, normal(path), replace)
+        temporary = join(parent_of(path), f".{name_of(path)[:200]}.{secrets.token_hex(8)}.part")
+        await self.create(temporary, replication)
+        try:
+            with _opened(source) as file:
+                await self._write_chunks(file, temporary, chunk_size or self.chunk_size, progress)
+            await self.mv(temporary, path, into=False, replace=replace)
+        except BaseException:
+            with anyio.move_on_after(5, shield=True), suppress(FsError):
+                await self.rm(temporary)
+            raise
+        return await self.stat(path)
+
+    async def append(self, source: str | os.PathLike[str] | BinaryIO | bytes, path: str, *, progress: Progress | None = None) -> Status:
+        """Add to the end of a file; chunk by chunk, so a failure may leave a part of it there."""
+        with _opened(source) as file:
+            await self._write_chunks(file, normal(path), self.chunk_size, progress)
+        return await self.stat(path)
+
+    async def _goal(self, source: Any, path: str, replace: bool) -> str:
+        """Where a put goes; what stands in its way is found before any data is sent."""
+        try:
+            there = await self.stat(path)
+        except FsNotFound:
+            return path
+        if there.is_dir and isinstance(source, str | os.PathLike):
+            return await self._goal(b"", join(path, os.path.basename(os.fspath(source))), replace)
+        if there.is_dir:
+            raise FsIsADirectory(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not replace:
+            raise FsExists(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        return path
+
+    async def _write_chunks(self, file: BinaryIO, path: str, chunk_size: int, progress: Progress | None) -> None:
+        done = 0
+        while True:
+            with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+                length = await to_thread.run_sync(_fill, spool, file, chunk_size)
+                if not length:
+                    return
+                await self._write_chunk(spool, path, length, done, progress)  # type: ignore[arg-type]  # a binary file all the same
+            done += length
+
+    async def _write_chunk(self, spool: BinaryIO, path: str, length: int, done: int, progress: Progress | None) -> None:
+        """Write one chunk, at other DataNodes when the first of a chain does not take it."""
+        useless: list[str] = []
+        for attempt in range(_WRITE_TRIES):
+            try:
+                chunk, chain = await self._metadata.ask("addchunk", path, self.host, tuple(useless))
+            except FsError as error:
+                if error.errno != errno.EAGAIN or attempt == _WRITE_TRIES - 1:
+                    raise
+                useless.clear()  # none is left: those that failed may do by now
+                await anyio.sleep(_PAUSE_S * 2**attempt)
+                continue
+            hops = tuple(Hop(node, address) for node, address in chain)
+            stored = await write_chunk(chunk, hops, lambda: _blocks(spool, done, progress), self._secret, self._timeout_s)
+            if stored.nodes:
+                await self._metadata.ask("commit", path, chunk, length, tuple(stored.nodes))
+                return
+            useless += [node for node, _ in stored.failures]
+            await self._metadata.ask("abandon", path, chunk)
+        raise FsError(errno.EIO, f"no DataNode stored a chunk in {_WRITE_TRIES} tries ({_said(stored.failures)})", path)
+
+    # -- reading
+
+    async def blocks(self, path: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes of a file, or of a stretch of it, block by block; close it (`contextlib.aclosing`) if you stop early.
+
+        Raises:
+            ChunkLost: no live DataNode has a whole replica of a chunk.
+        """
+        path = normal(path)
+        end = None if length is None else offset + length
+        for chunk in await self.chunks(path):
+            first, last = max(offset - chunk.start, 0), chunk.length if end is None else min(chunk.length, end - chunk.start)
+            if first < last:
+                async with aclosing(self._chunk_blocks(path, chunk, first, last - first)) as blocks:
+                    async for block in blocks:
+                        yield block
+
+    async def _chunk_blocks(self, path: str, chunk: Chunk, offset: int, length: int) -> AsyncGenerator[bytes, None]:
+        async def suspect(holder: Holder) -> None:
+            with suppress(FsError):
+                await self._metadata.ask("suspect", path, chunk.number, holder.node)
+
+        holders = sorted(chunk.holders, key=lambda holder: (holder.host != self.host, random.random()))
+        try:
+            async for block in read_chunk(chunk, offset, length, holders, suspect, self._secret, self._timeout_s):
+                yield block
+        except ReplicaFailed as error:
+            raise ChunkLost(errno.EIO, f"chunk {chunk.number} cannot be read ({error})", path) from None
+
+    async def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """The bytes of a file, or of a stretch of it."""
+        return b"".join([block async for block in self.blocks(path, offset, length)])
+
+    async def get(
+        self, path: str, target: str | os.PathLike[str] | BinaryIO, *, replace: bool = False, progress: Progress | None = None
+    ) -> int:
+        """Copy out of the file system.
+
+        Args:
+            path: the file.
+            target: a local path (a directory takes the file in under its own name), or a binary file object.
+            replace: whether a local file of that name may be replaced.
+            progress: called with the bytes done so far.
+
+        Returns:
+            the number of bytes.
+        """
+        if not isinstance(target, str | os.PathLike):
+            return await self._copy_out(path, target, progress)
+        local = os.fspath(target)
+        if os.path.isdir(local):
+            local = os.path.join(local, name_of(normal(path)))
+        if os.path.lexists(local) and not replace:
+            raise FsExists(errno.EEXIST, os.strerror(errno.EEXIST), local)
+        await self.stat(path)
+        temporary = f"{local}.{secrets.token_hex(8)}.part"
+        try:
+            with open(temporary, "xb") as file:
+                count = await self._copy_out(path, file, progress)
+            os.replace(temporary, local)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        return count
+
+    async def _copy_out(self, path: str, file: BinaryIO, progress: Progress | None) -> int:
+        done = 0
+        async with aclosing(self.blocks(path)) as blocks:
+            async for block in blocks:
+                await to_thread.run_sync(file.write, block)
+                done += len(block)
+                if progress is not None:
+                    progress(done)
+        return done
+
+
+def _opened(source: str | os.PathLike[str] | BinaryIO | bytes) -> Any:
+    """A context with the source as a file; one that the caller gave stays open."""
+    if isinstance(source, str | os.PathLike):
+        return open(source, "rb")
+    return io.BytesIO(source) if isinstance(source, bytes) else nullcontext(source)
+
+
+def _fill(spool: Any, file: BinaryIO, chunk_size: int) -> int:
+    """Take the next chunk out of a file; it is kept here, on disk if large, in case it has to be sent again."""
+    length = 0
+    while length < chunk_size and (data := file.read(min(BLOCK_BYTES, chunk_size - length))):
+        spool.write(data)
+        length += len(data)
+    return length
+
+
+async def _blocks(spool: BinaryIO, done: int, progress: Progress | None) -> AsyncGenerator[bytes, None]:
+    spool.seek(0)
+    while data := await to_thread.run_sync(spool.read, BLOCK_BYTES):
+        yield data
+        done += len(data)
+        if progress is not None:
+            progress(done)
+
+
+def _said(failures: tuple[tuple[str, str], ...]) -> str:
+    return "; ".join(f"{node}: {message}" for node, message in failures)

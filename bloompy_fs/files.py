@@ -1,0 +1,61 @@
+"""What a client says of files: plain frozen data."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Status:
+    """What the NameNode knows of one path.
+
+    Attributes:
+        path: in normal form.
+        fid: its number, for as long as it exists.
+        is_dir: whether it is a directory.
+        size: bytes; 0 for a directory.
+        replication: replicas wanted of each chunk; 0 for a directory.
+        time: when it was made, in seconds since 1970 by the NameNode's clock.
+    """
+
+    path: str
+    fid: int
+    is_dir: bool
+    size: int
+    replication: int
+    time: float
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@frozen
+class Holder:
+    """A DataNode that holds a chunk: its name, the address of its data port, its machine."""
+
+    node: str
+    address: str
+    host: str
+
+
+@frozen
+class Chunk:
+    """A stretch of a file.
+
+    Attributes:
+        number: of the chunk, unique in the file system.
+        start, length: bytes.
+        holders: live DataNodes with a whole replica.
+    """
+
+    number: int
+    start: int
+    length: int
+    holders: tuple[Holder, ...]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Machines that hold it."""
+        return tuple(dict.fromkeys(holder.host for holder in self.holders))
