@@ -5,6 +5,8 @@
 See `docs/cheat-sheet.md` for the language on one page.
 """
 
+from typing import TYPE_CHECKING
+
 from bloompy import agg, errors
 from bloompy.agg import aggregate
 from bloompy.declarations import channel, interface, loopback, module, param, periodic, scratch, stdio, table
@@ -14,6 +16,9 @@ from bloompy.lang.methods import bootstrap, invariant, rule
 from bloompy.lang.source import exec_source
 from bloompy.program import Bloom
 from bloompy.schema import Row, key
+
+if TYPE_CHECKING:
+    from bloompy.runtime.node import Node
 
 __all__ = [
     "Bloom",
