@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal, Self, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from bloompy_fs.client import AsyncClient, Progress
-from bloompy_fs.files import Chunk, Status
+from bloompy_fs.files import Chunk, Health, Member, Status
 
 T = TypeVar("T")
 _READ_BYTES = 1024 * 1024
@@ -82,6 +82,14 @@ class Client:
     def chunks(self, path: str) -> list[Chunk]:
         """The chunks of a file in order, and where each is."""
         return self._run(self._client.chunks, path)
+
+    def datanodes(self) -> list[Member]:
+        """The live DataNodes, by name."""
+        return self._run(self._client.datanodes)
+
+    def health(self) -> Health:
+        """How well the chunks are kept."""
+        return self._run(self._client.health)
 
     # -- data
 

@@ -35,6 +35,8 @@ class Chunks(Namespace, Membership):
     chunk_list = scratch("session, reqid -> chunks")
     holders = scratch("chunk -> nodes")
 
+    member_list = scratch("session, reqid -> nodes")
+
     command = channel("@address: str, nn: str, kind: str, chunk: int, target: str")
 
     @rule
@@ -124,6 +126,14 @@ class Chunks(Namespace, Membership):
         # result(S, R, Holders) :- allowed(S, R, locations, C), holders(C, Holders).
         self.result <= ((a.session, a.reqid, self.holders.get(a.args[0], (a.args[0], ())).nodes)
                         for a in self.allowed if a.op == "locations")
+
+    @rule
+    def members(self):
+        # member_list(S, R, collect<D, ...>) :- allowed(S, R, datanodes), datanode(D, ...), heard(D, ...).
+        self.member_list <= ((a.session, a.reqid, agg.collect((d.node, d.data, d.host, h.free, h.used, h.seen)))
+                             for a in self.allowed if a.op == "datanodes" for d in self.datanode for h in self.heard if h.node == d.node)
+        self.result <= ((a.session, a.reqid, self.member_list.get((a.session, a.reqid), (a.session, a.reqid, ())).nodes)
+                        for a in self.allowed if a.op == "datanodes")
 
     @rule
     def suspects(self):

@@ -18,7 +18,7 @@ from anyio import to_thread
 
 from bloompy_fs.chunkio import ReplicaFailed, read_chunk, write_chunk
 from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotFound
-from bloompy_fs.files import Chunk, Holder, Status
+from bloompy_fs.files import Chunk, Health, Holder, Member, Status
 from bloompy_fs.metadata import Metadata
 from bloompy_fs.operations import REPLICATION_LIMIT
 from bloompy_fs.paths import join, name_of, normal, parent_of
@@ -135,6 +135,14 @@ class AsyncClient:
             found.append(Chunk(number, start, length, tuple(Holder(*holder) for holder in holders)))
             start += length
         return found
+
+    async def datanodes(self) -> list[Member]:
+        """The live DataNodes, by name."""
+        return [Member(*row) for row in await self._metadata.ask("datanodes", "/")]
+
+    async def health(self) -> Health:
+        """How well the chunks are kept."""
+        return Health(*await self._metadata.ask("health", "/"))
 
     # -- writing
 

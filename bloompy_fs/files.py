@@ -41,6 +41,35 @@ class Holder:
 
 
 @frozen
+class Member:
+    """A live DataNode: its name, the address of its data port, its machine, bytes free and used on its disk, when it was last heard."""
+
+    node: str
+    address: str
+    host: str
+    free: int
+    used: int
+    seen: float
+
+
+@frozen
+class Health:
+    """How well the chunks are kept.
+
+    Attributes:
+        chunks: in all files.
+        short: with fewer replicas than their files ask for, lost ones included.
+        lost: with no live whole replica.
+        safe_mode: whether the NameNode still waits for reports and repairs nothing.
+    """
+
+    chunks: int
+    short: int
+    lost: int
+    safe_mode: bool
+
+
+@frozen
 class Chunk:
     """A stretch of a file.
 

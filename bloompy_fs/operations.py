@@ -24,6 +24,8 @@ READS: dict[str, tuple[type, ...]] = {
     "chunks": (),
     "locations": (int,),  # chunk
     "suspect": (int, str),  # chunk; DataNode whose replica could not be read
+    "datanodes": (),
+    "health": (),
 }
 """Operations answered at once from what holds."""
 

@@ -29,7 +29,7 @@ class Replication(Chunks):
 
     safe_mode = table("-> since: float")
     chunk_count = scratch("-> n")
-    unseen_count = scratch("-> n")
+    lost_count = scratch("-> n")
     leaves_safe_mode = scratch("since")
     acting = scratch("time")
 
@@ -37,6 +37,7 @@ class Replication(Chunks):
     copies = scratch("chunk -> n")
     short = scratch("chunk -> n, replication")
     lost = scratch("chunk")
+    short_count = scratch("-> n")
     short_since = table("chunk: int -> since: float")
 
     inflight = table("chunk: int, node: str -> since: float")
@@ -73,15 +74,23 @@ class Replication(Chunks):
     @rule
     def leave_safe_mode(self):
         self.chunk_count <= (agg.count() for w in self.wanted)
-        self.unseen_count <= (agg.count() for x in self.lost)
+        self.lost_count <= (agg.count() for x in self.lost)
         # leaves(Since) :- repair(Now), safe_mode(Since), few chunks unseen or Now - Since > Timeout.
         self.leaves_safe_mode <= (
             (m.since,) for r in self.repair for m in self.safe_mode
-            if self.unseen_count.get((), (0,)).n <= (1 - self.safe_share) * self.chunk_count.get((), (0,)).n
+            if self.lost_count.get((), (0,)).n <= (1 - self.safe_share) * self.chunk_count.get((), (0,)).n
             or r.time - m.since > self.safe_timeout_s)
         self.safe_mode <- ((x.since,) for x in self.leaves_safe_mode)
         # acting(Now) :- repair(Now), not safe_mode(_).
         self.acting <= ((r.time,) for r in self.repair if not any(m for m in self.safe_mode))
+
+    @rule
+    def health(self):
+        # result(S, R, (Chunks, Short, Lost, Safe)) :- allowed(S, R, health).
+        self.short_count <= (agg.count() for s in self.short)
+        self.result <= ((a.session, a.reqid, (self.chunk_count.get((), (0,)).n, self.short_count.get((), (0,)).n,
+                                              self.lost_count.get((), (0,)).n, any(m for m in self.safe_mode)))
+                        for a in self.allowed if a.op == "health")
 
     @rule
     def watch_short(self):

@@ -99,6 +99,11 @@ class DataNodeServer:
         self._group.cancel_scope.cancel()
         return await self._stack.__aexit__(*exception)
 
+    @property
+    def address(self) -> str:
+        """Where its rules are reached; that of its data port is `data`."""
+        return self.node.address
+
     async def wait(self) -> None:
         """Wait until the server ends by an error, which is then raised."""
         await self.node.wait()
