@@ -100,9 +100,13 @@ class Client:
         secret: the cluster's secret; jobs are signed with it.
         listen: own address, for the replies.
         timeout_s: seconds to wait for a reply.
+        fs_secret: secret of the file systems; the cluster's own by default.
     """
 
-    def __init__(self, jobtracker: str, *, secret: bytes, listen: str = "127.0.0.1:0", timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, jobtracker: str, *, secret: bytes, listen: str = "127.0.0.1:0", timeout_s: float = 10.0, fs_secret: bytes | None = None
+    ) -> None:
+        self.fs_secret = secret if fs_secret is None else fs_secret
         self.jobtracker, self.secret, self.listen, self.timeout_s = jobtracker, secret, listen, timeout_s
         self._reqid = random.getrandbits(40) << 20
         self._stack = ExitStack()
@@ -142,9 +146,9 @@ class Client:
             CallTimeout: the JobTracker does not answer.
         """
         job = job_of(written, **changes)
-        output = _checked_output(output, self.secret)
+        output = _checked_output(output, self.fs_secret)
         named = [inputs] if isinstance(inputs, str) else list(inputs)
-        placed = splits_of(named, secret=self.secret, split_bytes=split_bytes, whole_files=job.input_format == "files")
+        placed = splits_of(named, secret=self.fs_secret, split_bytes=split_bytes, whole_files=job.input_format == "files")
         file = jobfile.make(job, tuple(one.split for one in placed), output, self.secret)
         reply = self._ask(
             "submit",
@@ -165,8 +169,8 @@ class Client:
         reply = self._ask("ask_status", (jobid,), "job_status")
         if reply.status == "UNKNOWN":
             raise UnknownJob(f"the JobTracker knows no job {jobid}", hint="bloompy mr jobs lists those it knows")
-        values = tuple(reply)[3:]
-        return JobStatus(*values[:12], attempts=dict(values[12]), counters=dict(values[13]))
+        *values, attempts, counters = tuple(reply)[3:]
+        return JobStatus(*[*values, dict(attempts), dict(counters)])
 
     def wait(self, jobid: int, progress: Callable[[JobStatus], object] | None = None, timeout_s: float | None = None) -> JobStatus:
         """Wait until a job has succeeded.
@@ -214,8 +218,8 @@ class Client:
             self.kill(jobid)
             raise
         finally:
-            files_of(output, self.secret).remove(join(_absolute(output), "_temporary"))
-        with files_of(output, self.secret).create(join(_absolute(output), "_SUCCESS")):
+            files_of(output, self.fs_secret).remove(join(_absolute(output), "_temporary"))
+        with files_of(output, self.fs_secret).create(join(_absolute(output), "_SUCCESS")):
             pass
         return status
 

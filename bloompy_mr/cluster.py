@@ -24,6 +24,7 @@ class LocalCluster:
         map_slots, reduce_slots: of each; by default such that all cores are used.
         heartbeat_s: seconds between heartbeats.
         secret: the cluster's secret; a new one by default.
+        fs_secret: secret of the file systems; the cluster's by default, if one is given.
         parameters: params of the JobTracker.
 
     Attributes:
@@ -39,6 +40,7 @@ class LocalCluster:
         reduce_slots: int | None = None,
         heartbeat_s: float = 0.5,
         secret: bytes | None = None,
+        fs_secret: bytes | None = None,
         **parameters: Any,
     ) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -46,6 +48,7 @@ class LocalCluster:
         self.map_slots = map_slots if map_slots is not None else max(1, cores // trackers)
         self.reduce_slots = reduce_slots if reduce_slots is not None else max(1, cores // trackers)
         self.secret = secret or secrets.token_bytes(32)
+        self.fs_secret = fs_secret if fs_secret is not None else secret or b""
         self.parameters = parameters
         self._stack = ExitStack()
 
@@ -62,11 +65,12 @@ class LocalCluster:
                         map_slots=self.map_slots,
                         reduce_slots=self.reduce_slots,
                         heartbeat_s=self.heartbeat_s,
+                        fs_secret=self.fs_secret,
                     )
                 )
                 for _ in range(self.count)
             ]
-            self.client = stack.enter_context(Client(self.address, secret=self.secret))
+            self.client = stack.enter_context(Client(self.address, secret=self.secret, fs_secret=self.fs_secret))
             self._await_trackers()
             self._stack = stack.pop_all()
         return self

@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from datetime import datetime
@@ -210,9 +211,9 @@ def jobtracker_command(listen: str, expiry_s: float, secret: bytes | None) -> No
 
     first_job = int(time.time()) // 60 * 1000  # trackers may still know jobs of a JobTracker that ran before
     node: Any = Node(JobTracker(secret=_needed(secret), first_job=first_job, expiry_s=expiry_s), listen=listen, secret=_needed(secret))
-    with node:
+    with _Stop() as stop, node:
         click.echo(f"jobtracker {node.address}")
-        _await_signal()
+        stop.wait()
 
 
 @mr.command("tasktracker")
@@ -253,14 +254,27 @@ def tasktracker_command(
         heartbeat_s=heartbeat_s,
         limits=Limits(memory_mb << 20, task_timeout_s, map_slots + reduce_slots),
     )
-    with tracker:
+    with _Stop() as stop, tracker:
         click.echo(f"tasktracker {tracker.address}")
-        _await_signal()
+        stop.wait()
 
 
-def _await_signal() -> None:
-    sys.stdout.flush()
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+class _Stop:
+    """Turns SIGINT and SIGTERM into the end of a wait, so that servers leave their `with`."""
+
+    def __enter__(self) -> _Stop:
+        self._event = threading.Event()
+        self._before = {one: signal.signal(one, lambda *_: self._event.set()) for one in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wait(self) -> None:
+        """Wait for one of the signals."""
+        sys.stdout.flush()
+        self._event.wait()
 
 
 # --- output

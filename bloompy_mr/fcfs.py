@@ -69,8 +69,8 @@ class Fcfs(Relations):
     def queue(self) -> None:
         # busy(Job, Task) :- live(Job, Task, …).
         self.busy <= ((a.jobid, a.taskid) for a in self.live)
-        # waiting(Job, Task, Kind, Priority, Submit, Failed) :- active(Job, …), task(Job, Task, Kind), not done, not busy, failures < max_attempts,
-        #     a reduce only once slow_start of the maps are done.
+        # waiting(Job, Task, Kind, Priority, Submit, Failed) :- active(Job, …), task(Job, Task, Kind), not done, not busy,
+        #     failures < max_attempts, a reduce only once slow_start of the maps are done.
         self.waiting <= ((t.jobid, t.taskid, t.kind, j.priority, j.submit, (t.jobid, t.taskid) in self.failures)
                          for j in self.active for t in self.task
                          if t.jobid == j.jobid and (t.jobid, t.taskid) not in self.done and (t.jobid, t.taskid) not in self.busy

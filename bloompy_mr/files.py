@@ -57,7 +57,7 @@ def files_of(path: str, secret: bytes = b"") -> Files:
 
     Args:
         path: local, or `fs://host:port/path`.
-        secret: the cluster's secret, for a bloompy_fs.
+        secret: that of the bloompy_fs.
     """
     if path.startswith(FS_SCHEME):
         from bloompy_mr.fsfiles import FsFiles

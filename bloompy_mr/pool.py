@@ -59,12 +59,22 @@ class Pool:
         say: called as say(jobid, taskid, n, seq, state, phase, progress, counters, error), from threads of the pool.
         miss: called as miss(jobid, map taskid, map n, reduce taskid, reduce n, seq) when map output cannot be fetched.
         limits: what a worker may take.
+        fs_secret: secret of the file systems that hold input and output.
     """
 
-    def __init__(self, directory: Path, secret: bytes, data_address: str, say: Say, miss: Miss, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        secret: bytes,
+        data_address: str,
+        say: Say,
+        miss: Miss,
+        limits: Limits | None = None,
+        fs_secret: bytes = b"",
+    ) -> None:
         self.directory, self.say, self.miss, self.limits = directory, say, miss, limits or Limits()
         directory.mkdir(parents=True, exist_ok=True)
-        self._hello = talk.Hello(secret, str(directory), data_address, self.limits.memory_bytes)
+        self._hello = talk.Hello(secret, fs_secret, str(directory), data_address, self.limits.memory_bytes)
         self._lock = threading.RLock()
         self._running: dict[Attempt, Worker] = {}
         self._idle: list[Worker] = []

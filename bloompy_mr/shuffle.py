@@ -78,6 +78,7 @@ class ShuffleServer:
     def _serve(self, connection: socket.socket) -> None:
         with self.slots, contextlib.suppress(OSError, EOFError):
             connection.settimeout(IDLE_TIMEOUT_S)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each small run waits for a delayed ACK
             nonce = secrets.token_bytes(NONCE_BYTES)
             connection.sendall(nonce)
             while True:
@@ -134,6 +135,7 @@ class Fetcher:
     def _connect(self, address: str) -> tuple[socket.socket, bytes]:
         host, _, port = address.rpartition(":")
         connection = socket.create_connection((host.strip("[]"), int(port)), self.timeout_s)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         held = self._open[address] = (connection, _receive(connection, NONCE_BYTES))
         return held
 

@@ -30,7 +30,7 @@ def splits_of(
 
     Args:
         inputs: what the user named.
-        secret: the cluster's secret.
+        secret: of the file systems.
         split_bytes: how long a split is at most, nearly; it never spans two blocks of a distributed file.
         whole_files: one split a file, for input that cannot be cut.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,11 +24,12 @@ class TaskTracker:
         jobtracker: the JobTracker's address.
         secret: the cluster's secret.
         listen: address to listen at, port 0 for a free one; its host is also that of the data port.
-        host: name of the machine for locality; by default the host of `listen`.
+        host: name of the machine for locality; as DataNodes name it; by default its host name.
         directory: work directory; by default a temporary one, removed at the end.
         map_slots, reduce_slots: tasks of each kind that run at once.
         heartbeat_s: seconds between heartbeats.
         limits: what a worker process may take.
+        fs_secret: secret of the file systems; the cluster's own by default.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class TaskTracker:
         reduce_slots: int = 2,
         heartbeat_s: float = 1.0,
         limits: Limits | None = None,
+        fs_secret: bytes | None = None,
     ) -> None:
         self.jobtracker, self.secret, self.listen = jobtracker, secret, listen
-        self.host = host or listen.rpartition(":")[0].strip("[]")
+        self.fs_secret = secret if fs_secret is None else fs_secret
+        self.host = host or socket.gethostname()
         self.directory = Path(directory).resolve() if directory is not None else None
         self.map_slots, self.reduce_slots, self.heartbeat_s = map_slots, reduce_slots, heartbeat_s
         self.limits = limits or Limits(idle_workers=map_slots + reduce_slots)
@@ -64,7 +68,7 @@ class TaskTracker:
                 reduce_slots=self.reduce_slots,
                 heartbeat_s=self.heartbeat_s,
             )
-            self.pool = Pool(directory, self.secret, shuffle.address, self._say, self._miss, self.limits)
+            self.pool = Pool(directory, self.secret, shuffle.address, self._say, self._miss, self.limits, self.fs_secret)
             stack.callback(self.pool.close)
             self._connect()
             self.node = stack.enter_context(Node(self.program, listen=self.listen, secret=self.secret))

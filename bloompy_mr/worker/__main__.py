@@ -114,13 +114,13 @@ class Worker:
         path = map_output_path(self.directory, start.jobid, start.taskid, start.n)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.gauge.set(0.0, "MAP")
-        run_map(job, files_of(split.path, self.hello.secret), split, settings.reduces, path, self.gauge)
+        run_map(job, files_of(split.path, self.hello.fs_secret), split, settings.reduces, path, self.gauge)
         self._end(talk.Done(counters.taken()))
 
     # -- tasks with output: write to a temporary file, wait for leave, give it its name
 
     def _write_output(self, start: talk.Start, job: Job, settings: Settings) -> None:
-        files = files_of(settings.output, self.hello.secret)
+        files = files_of(settings.output, self.hello.fs_secret)
         temporary = join(settings.output, "_temporary", f"{start.kind}-{start.taskid}-{start.n}")
         final = join(settings.output, f"part-{start.partition:05}")
         scratch = self.directory / f"job-{start.jobid}" / f"{start.kind}-{start.taskid}-{start.n}.runs"
@@ -140,7 +140,7 @@ class Worker:
         if start.kind == "map":
             split = settings.splits[start.partition]
             self.gauge.set(0.0, "MAP")
-            return pairs_of(job, files_of(split.path, self.hello.secret), split, self.gauge)
+            return pairs_of(job, files_of(split.path, self.hello.fs_secret), split, self.gauge)
         shuffled = self._shuffle(start, scratch)
         self.gauge.set(1 / 3, "SORT")  # a third each of the progress for copy, sort and reduce, as in Hadoop
         return reduced(job, shuffled.groups(), self.gauge)

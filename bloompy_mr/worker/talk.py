@@ -15,12 +15,14 @@ class Hello(msgspec.Struct, tag=True):
 
     Attributes:
         secret: the cluster's secret; sent here, so that it is seen neither in arguments nor in the environment.
+        fs_secret: that of the file systems.
         directory: the tracker's work directory.
         data_address: the tracker's own data port, whose files the worker reads directly.
         memory_bytes: limit of the worker's address space, 0 for none.
     """
 
     secret: bytes
+    fs_secret: bytes
     directory: str
     data_address: str
     memory_bytes: int = 0
