@@ -50,6 +50,7 @@ class Schema:
         key_indexes: positions of the key columns.
         index: positions by column name.
         key_of: the key of a plain row.
+        nan_keys: positions of the key columns that could hold a NaN, which is refused.
     """
 
     columns: tuple[Column, ...]
@@ -57,8 +58,8 @@ class Schema:
     key_indexes: tuple[int, ...] = field(init=False, repr=False)
     index: Mapping[str, int] = field(init=False, eq=False, repr=False)
     key_of: Callable[[tuple[Any, ...]], Key] = field(init=False, eq=False, repr=False)
+    nan_keys: tuple[int, ...] = field(init=False, eq=False, repr=False)
     _checks: tuple[tuple[int, Check], ...] = field(init=False, eq=False, repr=False)
-    _nan_keys: tuple[int, ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         put = object.__setattr__
@@ -67,7 +68,7 @@ class Schema:
         put(self, "key_of", self._key_getter())
         typed = [(i, column.type) for i, column in enumerate(self.columns) if column.type is not Any]
         put(self, "_checks", tuple((i, check_of(annotation)) for i, annotation in typed))
-        put(self, "_nan_keys", tuple(i for i in self.key_indexes if self.columns[i].type not in (int, str, bytes, bool)))
+        put(self, "nan_keys", tuple(i for i in self.key_indexes if self.columns[i].type not in (int, str, bytes, bool)))
 
     @property
     def width(self) -> int:
@@ -126,7 +127,7 @@ class Schema:
             else:
                 raise RowError(f"{collection}: {tuple(row)!r} has {len(row)} values", hint=f"its columns are {self}")
         plain = self._typed(collection, row) if self._checks else row if type(row) is tuple else tuple(row)
-        for i in self._nan_keys:
+        for i in self.nan_keys:
             if plain[i] != plain[i]:
                 raise self._bad(collection, i, plain[i], "is NaN in a key", "NaN equals nothing, so the row could not be found")
         try:

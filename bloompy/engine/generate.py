@@ -24,6 +24,7 @@ from bloompy.engine.tick import Environment, PlainRow
 from bloompy.errors import KeyConflict, UnorderableValues
 from bloompy.ir.nodes import (
     Aggregate,
+    Const,
     Exists,
     Expression,
     Field,
@@ -36,6 +37,7 @@ from bloompy.ir.nodes import (
     Scan,
     Target,
     TickValue,
+    Variable,
 )
 from bloompy.ir.walk import walk
 from bloompy.schema import Schema
@@ -236,17 +238,38 @@ class _Generator:
         span = self.query.head[0].span if self.query.head else self.query.span
         return [_at(statement, span) for statement in (first, *_statements(self._insertion(schema)))]
 
-    @staticmethod
-    def _insertion(schema: Schema) -> str:
+    def _insertion(self, schema: Schema) -> str:
         if schema.all_key and schema.width > 1:
-            return "if _row not in _rows:\n    _rows[_row] = _row\n    _add(_row)"
+            return f"if _row not in _rows:\n{self._refuse_nan('    ')}    _rows[_row] = _row\n    _add(_row)"
         key = ", ".join(f"_row[{i}]" for i in schema.key_indexes)
         key = key if len(schema.key_indexes) == 1 else f"({key})"
         return (
             f"_key = {key}\n_old = _rows.get(_key)\n"
-            "if _old is None:\n    _rows[_key] = _row\n    _add(_row)\n"
+            f"if _old is None:\n{self._refuse_nan('    ')}    _rows[_key] = _row\n    _add(_row)\n"
             "elif _old is not _row and _old != _row:\n    raise _conflict(_old, _row)"
         )
+
+    def _refuse_nan(self, indent: str) -> str:
+        """Statements that refuse a NaN in a key of the collection that the rule is for."""
+        if self.check or self.rule.by_key or self.rule.kind == "invariant":
+            return ""
+        schema, name = self.schemas[self.rule.head], self.rule.head
+        self.outer["_refuse"] = lambda row: schema.check(name, row)
+        doubtful = [i for i in schema.nan_keys if not self._is_key(self.query.head[i])]
+        return "".join(f"{indent}if _row[{i}] != _row[{i}]:\n{indent}    _refuse(_row)\n" for i in doubtful)
+
+    def _is_key(self, expression: Expression) -> bool:
+        """Whether an expression is surely no NaN, being a column of some row's key."""
+        match expression:
+            case Field(RowVariable(_, collection), _, index):
+                return index in self.schemas[collection].key_indexes
+            case Variable(name):
+                scans = [clause for clause in self.query.body if isinstance(clause, Scan) and isinstance(clause.target, tuple)]
+                found = [(scan, scan.target.index(name)) for scan in scans if name in scan.target]
+                return any(index in self.schemas[scan.collection].key_indexes for scan, index in found)
+            case Const(value):
+                return not isinstance(value, float)
+        return False
 
     # -- aggregates
 

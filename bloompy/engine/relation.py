@@ -102,6 +102,9 @@ class Relation:
         """After a recomputation, note what it changed against the rows before `clear`."""
         assert self._saved is not None
         old, new = self._saved, self.rows
+        if not old:
+            self.inserted, self.deleted = list(new.values()), []
+            return
         self.inserted = [row for key, row in new.items() if old.get(key) != row]
         self.deleted = [row for key, row in old.items() if new.get(key) != row]
 
