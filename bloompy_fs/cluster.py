@@ -68,9 +68,12 @@ class LocalCluster:
     def __enter__(self) -> Self:
         try:
             self.directory = Path(self._given or self._stack.enter_context(_temporary()))
+            self.directory.mkdir(parents=True, exist_ok=True)
             self.start_namenode()
             for i in range(self._count):
                 self.start_datanode(f"datanode{i}")
+            for server in self.datanodes.values():
+                server.wait_until_listening()
             self.wait_for(lambda: self._joined() >= self._count, "the DataNodes to join")
         except BaseException:
             self.__exit__()
@@ -95,7 +98,7 @@ class LocalCluster:
             server: Server = ProcessServer(["namenode", "--listen", listen, "--store", str(store), *options], self.secret, "namenode", self.directory)
         else:
             server = ThreadServer(lambda: namenode_server(listen, store, self.secret, **self._parameters))
-        self._server, self.namenode = server, server.address
+        self._server, self.namenode = server, server.wait_until_listening()
 
     def stop_namenode(self) -> None:
         """End the NameNode; its store stays."""
@@ -146,7 +149,10 @@ class ThreadServer:
         except BaseException:
             self._stack.close()
             raise
-        self.address: str = self.served.address
+
+    def wait_until_listening(self) -> str:
+        """The address of its rules."""
+        return str(self.served.address)
 
     def stop(self) -> None:
         """End it."""
@@ -176,7 +182,7 @@ class ProcessServer:
         directory.mkdir(parents=True, exist_ok=True)
         self.log = directory / f"{name}.log"
         with self.log.open("ab") as log:
-            start = log.tell()
+            self._start = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bloompy_fs", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -185,7 +191,19 @@ class ProcessServer:
                 env={**os.environ, "BLOOMPY_SECRET": secret, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
-        self.address = self._listening(start)
+
+    def wait_until_listening(self) -> str:
+        """The address of its rules. Raises RuntimeError with its output if it ends, TimeoutError if it takes too long."""
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            said = self.log.read_bytes()[self._start :].decode(errors="replace")
+            if found := _LISTENING.search(said):
+                return found[1].rstrip(",")
+            if self.process.poll() is not None:
+                raise RuntimeError(f"a server ended with exit status {self.process.returncode}:\n{said}")
+            time.sleep(0.02)
+        self.kill()
+        raise TimeoutError(f"a server did not begin to listen within {_START_S:g} s:\n{said}")
 
     def stop(self) -> None:
         """End it in order, and by force after some seconds."""
@@ -199,18 +217,6 @@ class ProcessServer:
         """End it without notice."""
         self.process.kill()
         self.process.wait()
-
-    def _listening(self, start: int) -> str:
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline:
-            said = self.log.read_bytes()[start:].decode(errors="replace")
-            if found := _LISTENING.search(said):
-                return found[1]
-            if self.process.poll() is not None:
-                raise RuntimeError(f"a server ended with exit status {self.process.returncode}:\n{said}")
-            time.sleep(0.02)
-        self.kill()
-        raise TimeoutError(f"a server did not begin to listen within {_START_S:g} s:\n{said}")
 
 
 Server = ThreadServer | ProcessServer

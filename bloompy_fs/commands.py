@@ -103,11 +103,10 @@ def _table(rows: list[Status]) -> None:
 
 def human(size: int) -> str:
     """A number of bytes, short: "17 B", "1.5 MiB"."""
-    number, unit = float(size), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007
-        if number < 1024:
-            break
-        number /= 1024
+    number, units = float(size), iter(("B", "KiB", "MiB", "GiB", "TiB"))
+    unit = next(units)
+    while number >= 1024 and unit != "TiB":
+        number, unit = number / 1024, next(units)
     return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
 
 
