@@ -229,12 +229,12 @@ class Naive:
 
     def _rows(self, rule: Rule, facts: Facts, batch: Batch) -> list[PlainRow]:
         """What a rule derives, checked where it leaves the tick's memory."""
-        rows = list(dict.fromkeys(self._queries[id(rule)].rows(facts.rows, batch)))
+        rows = self._queries[id(rule)].rows(facts.rows, batch)
         if rule.kind == "invariant" or rule.by_key:
-            return rows
+            return list(dict.fromkeys(rows))
         collection = self.program.by_name[rule.head]
         try:
-            return [self._checked(collection, row) for row in rows]
+            return list(dict.fromkeys(self._checked(collection, row) for row in rows))
         except RowError as error:
             error.add_note(f"in rule {rule.place}")
             raise

@@ -31,7 +31,6 @@ from bloompy.ir.nodes import (
     Method,
     Parameter,
     Program,
-    Python,
     RowVariable,
     Rule,
     Scan,
@@ -183,7 +182,10 @@ class Query:
         return function(names, context)
 
     def _compiled(self, expression: Expression) -> Callable[[Names, Context], Any]:
-        """A Python function of the variables that an expression mentions, placed where the user wrote it."""
+        """A Python function of the variables that an expression mentions, placed where the user wrote it.
+
+        The names of its own comprehensions are among them: what is passed for those is shadowed.
+        """
         free = list(free_names(expression))
         captured = {node.name: None for node in walk(expression) if isinstance(node, Global) and node.name in self.scope.closure}
         arguments = [ast.arg(name) for name in [*free, *captured, "_context"]]
@@ -192,7 +194,7 @@ class Query:
         tree = ast.fix_missing_locations(ast.Expression(place(function, expression.span)))
         made = eval(compile(tree, expression.span.file, "eval"), self.scope.globals)
         closure = self.scope.closure
-        return lambda names, context: made(*[names[name] for name in free], *[closure[name] for name in captured], context)
+        return lambda names, context: made(*map(names.get, free), *[closure[name] for name in captured], context)
 
     def _special(self, node: Expression) -> ast.expr:
         """Nodes that mean something of Bloom, as uses of the context."""
@@ -304,15 +306,12 @@ class Context:
 
 
 def free_names(expression: Expression) -> dict[str, None]:
-    """The variables that an expression takes from outside itself, in the order in which they first occur."""
+    """The variables that an expression mentions (those of its own comprehensions too), in the order in which they first occur."""
     match expression:
         case Variable(name) | RowVariable(name):
             return {name: None}
         case Exists(body):
             return _free_in_body(body)
-        case Python(template, below):
-            own = _own_names(template)
-            return {name: None for part in below for name in free_names(part) if name not in own}
     return {name: None for part in parts(expression) for name in free_names(part)}
 
 
@@ -326,13 +325,6 @@ def _free_in_body(body: tuple[Clause, ...]) -> dict[str, None]:
         if not isinstance(clause, Condition):
             bound |= dict.fromkeys(_target_names(clause.target))
     return found
-
-
-def _own_names(template: str) -> frozenset[str]:
-    """The names that a template's own comprehensions and lambdas bind."""
-    nodes = list(ast.walk(ast.parse(template, mode="eval")))
-    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return frozenset(stored | {node.arg for node in nodes if isinstance(node, ast.arg)})
 
 
 def _target_names(target: Target) -> list[str]:

@@ -27,7 +27,8 @@ def case(seed: int) -> tuple[Source, tuple[Input, ...]]:
 
 def shown(source: Source, stream: tuple[Input, ...]) -> str:
     """A case as text that can be kept as a regression."""
-    inputs = "\n".join(f"    Input({one.now}, {one.operations!r}{', store_fails=True' if one.store_fails else ''})," for one in stream)
+    flags = [(", store_fails=True" if one.store_fails else "") + (", restart=True" if one.restart else "") for one in stream]
+    inputs = "\n".join(f"    Input({one.now}, {one.operations!r}{flag})," for one, flag in zip(stream, flags, strict=True))
     return f"{source.text}\nstream = (\n{inputs}\n)"
 
 

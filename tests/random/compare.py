@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import define, field
@@ -35,31 +36,45 @@ def compare(source: Source, stream: tuple[Input, ...], evaluators: tuple[str, st
     except BloomError as error:
         outcome.counts[f"rejected {type(error).__name__}"] += 1
         return outcome
-    sides = [_Side(machine_of(made("n1", seed=1, evaluator=evaluator))) for evaluator in evaluators]
+    sides = [_Side(lambda evaluator=evaluator: machine_of(made("n1", seed=1, evaluator=evaluator))) for evaluator in evaluators]
     for number, given in enumerate(stream, 1):
         seen = [side.tick(given) for side in sides]
         outcome.counts["ticks"] += 1
         outcome.counts[f"raised {seen[0]['raised']}" if seen[0]["raised"] else "changed" if seen[0]["changed"] else "idle"] += 1
         outcome.counts["sent"] += bool(seen[0].get("sent"))
+        if seen[0]["raised"] and seen[1]["raised"] and "ZeroDivisionError" in (seen[0]["raised"], seen[1]["raised"]):
+            seen[1]["raised"] = seen[0]["raised"]  # of several errors in a tick any may be raised
         if seen[0] != seen[1]:
-            outcome.difference = f"tick {number}:\n" + "\n".join(
-                f"  {what}: {evaluators[0]} {_only(seen[0].get(what), seen[1].get(what))}\n  {' ' * len(what)}  {evaluators[1]} {_only(seen[1].get(what), seen[0].get(what))}"
-                for what in dict.fromkeys([*seen[0], *seen[1]])
-                if seen[0].get(what) != seen[1].get(what)
-            )
+            outcome.difference = f"tick {number}:\n" + "\n".join(_differences(evaluators, seen))
             return outcome
     return outcome
+
+
+def _differences(evaluators: tuple[str, str], seen: list[dict[str, Any]]) -> Iterator[str]:
+    first, second = seen
+    for what in dict.fromkeys([*first, *second]):
+        mine, other = first.get(what), second.get(what)
+        if mine != other:
+            yield f"  {what}: {evaluators[0]} {_only(mine, other)}"
+            yield f"  {' ' * len(what)}  {evaluators[1]} {_only(other, mine)}"
 
 
 @define
 class _Side:
     """One evaluator at work."""
 
-    machine: Machine
+    start: Callable[[], Machine]
+    machine: Machine = field(init=False)
     stored: dict[str, dict[Any, Any]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.machine = self.start()
 
     def tick(self, given: Input) -> dict[str, Any]:
         """Run one tick; what can be seen afterwards."""
+        if given.restart:
+            self.machine = self.start()
+            self.machine.restore({name: sorted(rows.values(), key=repr) for name, rows in self.stored.items()})
         for operation, collection, rows in given.operations:
             self.machine.stage(collection, operation, rows)
         durable: list[Durable] = []
@@ -68,6 +83,7 @@ class _Side:
             if given.store_fails:
                 raise StoreFails
             durable.append(change)
+            self._store(change)
 
         try:
             tick = self.machine.run(self.machine.take(given.now), commit)
@@ -76,7 +92,16 @@ class _Side:
         self._deliver(tick)
         changed = {"inserted": _sets(tick.inserted), "deleted": _sets(tick.deleted)}
         stored = [(_sets(one.deleted), _sets(one.upserted)) for one in durable]
-        return {"raised": None, "changed": bool(tick.inserted or tick.deleted), "sent": _sets(tick.sent), **changed, "stored": stored, **self._state()}
+        told = {"raised": None, "changed": bool(tick.inserted or tick.deleted), "sent": _sets(tick.sent), **changed, "committed": stored}
+        return {**told, **self._state()}
+
+    def _store(self, change: Durable) -> None:
+        for name, keys in change.deleted.items():
+            for key in keys:
+                del self.stored[name][key]
+        for name, rows in change.upserted.items():
+            schema = self.machine.program.by_name[name].schema
+            self.stored.setdefault(name, {}).update((schema.key_of(row), row) for row in rows)
 
     def _deliver(self, tick: Tick) -> None:
         for name, rows in tick.sent.items():
@@ -89,7 +114,7 @@ class _Side:
     def _state(self) -> dict[str, Any]:
         rows = {one.name: set(self.machine.rows(one.name)) for one in self.machine.program.collections}
         keys = {one.name: set(self.machine.evaluator.read(one.name)) for one in self.machine.program.collections}
-        return {"rows": rows, "keys": keys, "pending": self.machine.pending()}
+        return {"rows": rows, "keys": keys, "stored": self.stored, "pending": self.machine.pending()}
 
 
 def _sets(rows: Any) -> dict[str, Any]:

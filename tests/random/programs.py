@@ -12,7 +12,7 @@ from random import Random
 from attrs import define, evolve, field, frozen
 
 TYPES = {"i": "int", "s": "str", "f": "float"}
-WRITTEN = ("table", "scratch", "output")
+WRITTEN = ("table", "scratch", "output", "inner input")
 
 
 @frozen
@@ -65,20 +65,27 @@ class Source:
 
     collections: tuple[Declared, ...]
     statements: tuple[Statement, ...]
+    inner: Source | None = None
 
     @property
     def text(self) -> str:
-        """As Python source of a class P."""
+        """As Python source of a class P, whose inner module is a Q."""
+        inner = self.inner._body("Q") if self.inner is not None else []
+        return "\n".join([HEADER, *inner, *self._body("P")]) + "\n"
+
+    def _body(self, name: str) -> list[str]:
         used = " ".join(line for one in self.statements for line in one.lines)
-        lines = [HEADER, "class P(Bloom):", "    limit = param(3)"]
-        lines += [f"    {one.text}" for one in self.collections]
+        lines = [f"class {name}(Bloom):", "    limit = param(3)"]
+        lines += [f"    {one.text}" for one in self.collections if "." not in one.name]
+        if self.inner is not None:
+            lines.append("    m = module(Q, limit=2)")
         if "self.shift" in used:
             lines += ["    def shift(self, a):", "        return (a + self.limit) % 5"]
         if "self.twice" in used:
             lines += ["    @staticmethod", "    def twice(a):", "        return 2 * a % 5"]
         for number, statement in enumerate(self.statements):
             lines += [f"    @{statement.kind}", f"    def r{number}(self):", *(f"        {line}" for line in statement.lines)]
-        return "\n".join(lines) + "\n"
+        return lines
 
     def without(self, number: int) -> Source:
         """The program less one statement."""
@@ -90,7 +97,8 @@ class Source:
         return evolve(self, collections=tuple(one for one in self.collections if f"self.{one.name}" in used))
 
 
-HEADER = '''from bloompy import Bloom, agg, aggregate, bootstrap, channel, interface, invariant, loopback, param, periodic, rule, scratch, stdio, table
+HEADER = '''from bloompy import Bloom, agg, aggregate, bootstrap, channel, interface, invariant
+from bloompy import loopback, module, param, periodic, rule, scratch, stdio, table
 
 def add(a, b):
     return (a + b) % 5
@@ -104,7 +112,23 @@ def spread(values):
 def random_source(random: Random) -> Source:
     """A random program."""
     collections = _collections(random)
-    statements = [_Writer(random, collections).statement() for _ in range(random.randint(2, 9))]
+    inner = _inner(random) if random.random() < 0.15 else None
+    if inner is not None:
+        boundary = [one for one in inner.collections if one.kind in ("input", "output")]
+        collections += [evolve(one, name=f"m.{one.name}", kind=f"inner {one.kind}") for one in boundary]
+        collections.append(Declared("z0", "scratch", random.choice(["i", "ii", "is"]), 1, 5))
+    statements = [_Writer(random, collections).statement() for _ in range(random.randint(2, 9 if inner is None else 12))]
+    return Source(tuple(collections), tuple(statements), inner)
+
+
+def _inner(random: Random) -> Source:
+    """A module: its input is of the lowest level of what rules fill, its output of the highest."""
+    collections = [one for one in _collections(random) if one.kind not in ("input", "output", "stdio", "periodic")]
+    collections = [evolve(one, level=one.level and one.level + 1) for one in collections]
+    collections.append(Declared("i0", "input", random.choice(["i", "ii", "is"]), 1, 1))
+    collections.append(Declared("o0", "output", random.choice(["i", "ii", "is"]), 2, 4))
+    collections[-1] = evolve(collections[-1], keys=len(collections[-1].types))
+    statements = [_Writer(random, collections).statement() for _ in range(random.randint(2, 6))]
     return Source(tuple(collections), tuple(statements))
 
 
@@ -175,7 +199,7 @@ class _Writer:
         return self._send()
 
     def _allow(self, level: int) -> None:
-        readable = [one for one in self.collections if one.kind not in ("output",)]
+        readable = [one for one in self.collections if one.kind not in ("output", "inner input")]
         self.positive = [one for one in readable if one.level <= level]
         self.negative = [one for one in readable if one.level < level]
 
@@ -211,7 +235,7 @@ class _Writer:
     def _next(self) -> Statement:
         self._allow(9)
         operator = self.random.choice(["<+", "<+", "<-", "<+-", "<+-"])
-        kinds = ("table", "scratch") if operator == "<+" else ("table",)
+        kinds = ("table", "scratch", "inner input") if operator == "<+" else ("table",)
         head = self.random.choice([one for one in self.collections if one.kind in kinds])
         if operator == "<-":
             return self._delete(head)
@@ -224,7 +248,8 @@ class _Writer:
             scope = _Scope()
             self._bind_row(scope, "x", head)
             condition = f" if {self._condition(scope, 2)}" if self.random.random() < 0.8 else ""
-            row = "x" if self.random.random() < 0.5 or not head.keys else self._row_text([f"x.{name}" for name in head.columns[: head.keys]])
+            whole = self.random.random() < 0.5 or not head.keys
+            row = "x" if whole else self._row_text([f"x.{name}" for name in head.columns[: head.keys]])
             return Statement((f"self.{head.name} <- ({row} for x in self.{head.name}{condition})",))
         width = head.keys if self.random.random() < 0.5 and head.keys else len(head.types)
         part = evolve(head, types=head.types[:width], keys=width)
@@ -259,6 +284,8 @@ class _Writer:
 
     def _query(self, head: Declared, extra: str = "") -> str:
         """A query whose rows have the head's types; keyed heads are mostly functions of their keys."""
+        if not self.positive:
+            return self._literal(head)
         same = [one for one in self.positive if one.types == head.types and (one.keys <= head.keys or head.keys == len(head.types))]
         if same and not extra and self.random.random() < 0.08:
             return f"self.{self.random.choice(same).name}"
@@ -283,7 +310,11 @@ class _Writer:
                     before = [self._expression(type_, scope, 1) for type_ in types[:start]]
                     after = [self._expression(type_, scope, 1) for type_ in types[start + width :]]
                     return [*before, f"*{row}", *after]
-        return [self._expression(type_, scope, 2) for type_ in types]
+        columns = [self._expression(type_, scope, 2) for type_ in types]
+        lookups = any("self." in column for column in columns)
+        if "i" in types and not lookups and self.random.random() < 0.04:  # raises for bindings that all evaluators reach
+            columns[types.index("i")] = f"4 // {self._expression('i', scope, 0)}"
+        return columns
 
     def _key_preserving(self, head: Declared, extra: str) -> str | None:
         """Takes the key of one row, and values from that row alone."""
@@ -327,7 +358,8 @@ class _Writer:
         s = self._expression("s", scope, 0)
         f = self._expression("f", scope, 0)
         if type_ == "s":
-            return self.random.choice([f"agg.min({s})", f"agg.max({s})", f"agg.choose({s})", f"agg.argmin({s}, {x})", f"agg.argmax({s}, {f})"])
+            forms = [f"agg.min({s})", f"agg.max({s})", f"agg.choose({s})", f"agg.argmin({s}, {x})", f"agg.argmax({s}, {f})"]
+            return self.random.choice(forms)
         if type_ == "f":
             return self.random.choice([f"agg.avg({x})", f"agg.sum({f})", f"agg.min({f})", f"agg.avg({f})", f"agg.percentile({f}, 75)"])
         return self.random.choice(
@@ -408,6 +440,8 @@ class _Writer:
 
     def _join(self, scope: _Scope) -> str | None:
         choices = [type_ for type_ in "is" if len(scope.values[type_]) > 1]
+        if scope.values["i"] and scope.values["f"] and self.random.random() < 0.1:
+            return f"{self.random.choice(scope.values['i'])} == {self.random.choice(scope.values['f'])}"
         if not choices:
             return None
         values = scope.values[self.random.choice(choices)]
@@ -432,7 +466,10 @@ class _Writer:
             made = f"not ({self._condition(scope, depth - 1)})"
             self.positive = positive
             return made
-        if pick < 0.93:
+        if pick < 0.92:
+            divisor = self._expression("i", scope, 0)
+            return f"{divisor} != 0 and 4 // {divisor} > 1"
+        if pick < 0.94:
             return self.random.choice(["self.step % 2 == 0", "self.rand < 0.5", "self.now > 3", 'self.me == "n1"', "self.limit > 2"])
         return self._comparison(scope, depth)
 
@@ -499,12 +536,14 @@ class _Writer:
             f"abs({a} - {b}) % 5",
             f"add({a}, {b})",
             f"({a} if {self._comparison(scope, 0)} else {b})",
-            f"sum(w % 3 for w in ({a}, {b})) % 5",
+            f"sum(h % 3 for h in ({a}, {b})) % 5",
             f"max({a}, {b})",
             f"self.shift({a})",
             f"self.twice({a})",
             "self.limit",
             f"len({self._expression('s', scope, 0)})",
+            f"int({a} > 2)",
+            f"({a} and 4 // {a})",
         ]
         if self.random.random() < 0.1:
             return self.random.choice(["self.step % 3", "int(self.now) % 4"])

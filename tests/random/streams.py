@@ -21,11 +21,13 @@ class Input:
         now: seconds of the clock.
         operations: in call order.
         store_fails: the commit raises, where there is something to commit.
+        restart: before the tick the node crashes, and starts again with what was stored.
     """
 
     now: float
     operations: tuple[Operation, ...]
     store_fails: bool = False
+    restart: bool = False
 
 
 def random_stream(random: Random, source: Source) -> tuple[Input, ...]:
@@ -35,13 +37,13 @@ def random_stream(random: Random, source: Source) -> tuple[Input, ...]:
         now += random.choice([0.5, 1.0, 2.0, 5.0])
         idle = number > 0 and random.random() < 0.15
         operations = [] if idle else [one for declared in source.collections for one in _operations(random, declared, number)]
-        found.append(Input(now, tuple(operations), random.random() < 0.04))
+        found.append(Input(now, tuple(operations), random.random() < 0.04, number > 0 and random.random() < 0.04))
     return tuple(found)
 
 
 def _operations(random: Random, declared: Declared, number: int) -> list[Operation]:
     kind, often = declared.kind, 0.6 if number == 0 else 0.45
-    if kind in ("periodic", "output") or random.random() > often:
+    if kind in ("periodic", "output", "inner input", "inner output") or random.random() > often:
         return []
     if kind == "scratch":
         return [("insert", declared.name, _rows(random, declared))] if random.random() < 0.08 else []
