@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from attrs import evolve
-
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Batch, Durable, PlainRow, Tick
 from bloompy.errors import StoreError
@@ -20,7 +18,7 @@ from bloompy.runtime.interfaces import Clock, Store, Timer, Transport
 from bloompy.runtime.limits import Limits
 from bloompy.runtime.mailbox import Mailbox
 from bloompy.runtime.outbox import Outbox
-from bloompy.runtime.splitting import Unit, batch_of, letters, units
+from bloompy.runtime.splitting import Letters, Unit, batch_of, letters, units
 from bloompy.transports.frames import FrameCodec
 
 _LOG = logging.getLogger("bloompy.node")
@@ -104,15 +102,16 @@ class Driver:
     def _run_due(self) -> None:
         machine = self.machine
         now = self._clock.now()
+        if not (self._first or self.mailbox.size or machine.has_input() or _is_due(machine.next_timer(), now) or machine.pending()):
+            return
         batch = machine.take(now)
         if self.mailbox.size:
             batch = _with_messages(batch, self.mailbox.take(self._limits.tick_rows))
             if self._paused and self.mailbox.size <= self._limits.mailbox_rows // 2:
                 self._paused = False
                 self._transport.resume()
-        if self._first or not batch.empty or machine.pending():
-            self._first = False
-            self._run(batch)
+        self._first = False
+        self._run(batch)
 
     def _plan(self) -> None:
         machine = self.machine
@@ -192,9 +191,9 @@ class Driver:
         else:
             self._finish(tick)
 
-    def _probe(self, batch: Batch, standing: dict[str, dict[object, object]]) -> None:
+    def _probe(self, batch: Batch, standing: Letters) -> None:
         """A tick without the unit: if that fails too, the node cannot go on, and no message is to be blamed for it."""
-        self._finish(self.machine.run(batch_of(self.machine, [], standing, batch.now), self._commit))  # type: ignore[arg-type]
+        self._finish(self.machine.run(batch_of(self.machine, [], standing, batch.now), self._commit))
 
     def _set_unit_aside(self, unit: Unit, error: Exception) -> None:
         self.set_aside(unit.collection, unit.row, error)
@@ -207,11 +206,15 @@ class Driver:
         self.machine.dead_letter(channel, row, error)
 
 
+def _is_due(due: float | None, now: float) -> bool:
+    return due is not None and due <= now
+
+
 def _with_messages(batch: Batch, messages: dict[str, list[PlainRow]]) -> Batch:
     events = dict(batch.events)
     for channel, rows in messages.items():
-        events[channel] = (*events.get(channel, ()), *rows)
-    return evolve(batch, events=events)
+        events[channel] = (*events[channel], *rows) if channel in events else tuple(rows)
+    return Batch(batch.step, batch.now, batch.rand, batch.changes, events)
 
 
 def _print(rows: list[PlainRow]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import anyio
 import anyio.abc
 
-from bloompy.errors import BloomError, CallTimeout, InvariantViolation, NodeStopped, UsageError
+from bloompy.errors import CallTimeout, InvariantViolation, NodeStopped, UsageError
 from bloompy.program import Bloom, machine_of
 from bloompy.runtime.clock import LoopClock
 from bloompy.runtime.console import reads_lines, start_reading
@@ -297,7 +297,9 @@ class Node(Generic[P]):
 
     def _running(self) -> Driver:
         if self._driver is None or self._driver.stopped:
-            raise _stopped_by(self._error) if self._error else NodeStopped("the node is not running", hint="enter it by `async with` or `with`")
+            if self._error is not None:
+                raise _stopped_by(self._error)
+            raise NodeStopped("the node is not running", hint="enter it by `async with` or `with`")
         return self._driver
 
     # -- other threads

@@ -53,7 +53,8 @@ class Outbox:
             elif type(address) is str:
                 self._letters.setdefault(address, {}).setdefault(channel, []).append(row)
             else:
-                self._unsendable(channel, row, UsageError(f"{channel}: {address!r:.200} is no address", hint='an address is a str, "host:port"'))
+                error = UsageError(f"{channel}: {address!r:.200} is no address", hint='an address is a str, "host:port"')
+                self._unsendable(channel, row, error)
         if own:
             self._to_self(channel, own)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -11,6 +12,9 @@ from bloompy.engine.tick import Batch, Change, PlainRow
 from bloompy.schema import Key
 
 LETTERS = "dead_letter"
+
+Letters: TypeAlias = dict[str, dict[Key, Change]]
+"""Staged changes by table: those of `dead_letter`, or none."""
 
 
 @frozen
@@ -42,12 +46,12 @@ def units(batch: Batch) -> list[Unit]:
     return found
 
 
-def letters(batch: Batch) -> dict[str, dict[Key, Change]]:
+def letters(batch: Batch) -> Letters:
     """The dead letters that the batch brings into their table."""
     return {table: dict(changes) for table, changes in batch.changes.items() if table == LETTERS}
 
 
-def batch_of(machine: Machine, chosen: Sequence[Unit], letters: dict[str, dict[Key, Change]], now: float) -> Batch:
+def batch_of(machine: Machine, chosen: Sequence[Unit], letters: Letters, now: float) -> Batch:
     """The input of the next tick with these units."""
     events: dict[str, list[PlainRow]] = {}
     changes: dict[str, dict[Key, Change]] = dict(letters)

@@ -144,7 +144,8 @@ class EmbeddedStore:
         rows = self._codecs[name].decode(data, faults.append)
         if len(rows) != 1:
             fault = faults[0] if faults else "no row"
-            raise StoreError(f"{self.path}: a row of {name!r} does not fit the program: {fault}", hint=f"its columns are {self._codecs[name].schema}")
+            schema = self._codecs[name].schema
+            raise StoreError(f"{self.path}: a row of {name!r} does not fit the program: {fault}", hint=f"its columns are {schema}")
         return rows[0]
 
     # -- sqlite3
@@ -152,13 +153,13 @@ class EmbeddedStore:
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
         if self._failed:
-            raise StoreError(f"{self.path} failed before; what was written last is unknown", hint="start the node again: it reads what is safe")
+            raise StoreError(f"{self.path} failed before; what was written last is unknown", hint="start the node again")
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             self._failed = what != "opened"
             if "locked" in str(error):
-                raise StoreError(f"{self.path} is in use by another node", hint="stop that node, or give this one a store of its own") from error
+                raise StoreError(f"{self.path} is in use by another node", hint="stop it, or give this node its own store") from error
             raise StoreError(f"{self.path} cannot be {what}: {error}", hint=_RESTORE if "malformed" in str(error) else None) from error
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:

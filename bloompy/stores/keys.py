@@ -24,29 +24,27 @@ def key_bytes(name: str, schema: Schema, key: Any) -> bytes:
     """
     values = (key,) if len(schema.key_indexes) == 1 else key
     try:
-        return ENCODER.encode([_canonical(value) for value in values])
+        return ENCODER.encode([_packed(_canonical(value)) for value in values])
     except (TypeError, OverflowError, RecursionError) as error:
         raise WireError(f"{name}: {key!r:.200} cannot be stored: {error}", hint=f"its columns are {schema}") from None
+
+
+def _packed(value: Any) -> Any:
+    try:
+        return pack(value)
+    except WireError:
+        return value  # an enum, a date, a UUID: msgspec knows them, or raises
 
 
 def _canonical(value: Any) -> Any:
     """One form for values that are equal: 1, 1.0 and True; 0.0 and -0.0; Decimals of any exponent; one instant in two time zones."""
     kind = type(value)
-    if kind is str or kind is bytes:
-        return value
     if kind is bool or (kind is float and value.is_integer()):
-        value = int(value)
+        return int(value)
     if kind is Decimal:
-        return str(value.normalize()) if value else "0"
+        return value.normalize() if value else Decimal(0)
     if kind is datetime and value.tzinfo is not None:
         return value.astimezone(UTC)
     if isinstance(value, tuple):
-        return [_canonical(item) for item in value]
-    if kind is frozenset:
-        return pack(frozenset(_canonical_member(item) for item in value))
-    return pack(value) if kind in (int, float) else value
-
-
-def _canonical_member(value: Any) -> Any:
-    found = _canonical(value)
-    return tuple(found) if isinstance(found, list) else found
+        return tuple([_canonical(item) for item in value])
+    return frozenset(map(_canonical, value)) if kind is frozenset else value

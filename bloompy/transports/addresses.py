@@ -17,7 +17,7 @@ def split_address(address: str) -> tuple[str, int]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise TransportError(f"{address!r} is no address", hint='write "host:port", for example "127.0.0.1:4000"; port 0 takes any free one')
+        raise TransportError(f"{address!r} is no address", hint='write "host:port", for example "127.0.0.1:4000"')
     return host, int(port)
 
 

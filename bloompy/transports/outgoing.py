@@ -32,7 +32,7 @@ class Outgoing(asyncio.Protocol):
         self._owner, self.address = owner, address
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._failures = 0
         self._seal: Seal | None = None
         self._begin_session()
 
@@ -68,6 +68,7 @@ class Outgoing(asyncio.Protocol):
                 self._owner.refuse(self.address, reason, error)
             except (OSError, TimeoutError) as error:
                 _LOG.debug("%s cannot be reached: %s", self.address, error)
+            self._failures += 1
             if loop.time() + delay_s > give_up:
                 self._owner.forget(self)
                 self._owner.drop(self.address, len(self._waiting), "it cannot be reached")
@@ -79,10 +80,11 @@ class Outgoing(asyncio.Protocol):
         host, port = split_address(self.address)
         self._begin_session()
         tls = self._owner.tls
-        context = {"ssl": tls.client, "server_hostname": host} if tls else {}
         try:
             async with asyncio.timeout(self._owner.limits.handshake_s):
-                await self._owner.loop.create_connection(lambda: self, host, port, **context)  # type: ignore[arg-type]
+                await self._owner.loop.create_connection(
+                    lambda: self, host, port, ssl=tls.client if tls else None, server_hostname=host if tls else None
+                )
                 await self._opened
         except BaseException:
             if self._transport is not None:
@@ -148,11 +150,11 @@ class Outgoing(asyncio.Protocol):
     # -- closing
 
     @property
-    def written(self) -> bool:
-        """Whether all that was sent has gone to the operating system."""
-        if self._transport is None:
-            return not self._waiting
-        return self._seal is not None and self._transport.get_write_buffer_size() == 0
+    def settled(self) -> bool:
+        """Whether all that was sent has gone to the operating system, or the peer does not seem to be there."""
+        if self._seal is None or self._transport is None:
+            return not self._waiting or self._failures > 0
+        return self._transport.get_write_buffer_size() == 0
 
     def close(self) -> None:
         """End the connection after what is written."""

@@ -167,5 +167,5 @@ class TcpTransport:
 
     async def _flush(self) -> None:
         deadline = self.loop.time() + _FLUSH_S
-        while self.loop.time() < deadline and not all(peer.written for peer in self._outgoing.values()):
+        while self.loop.time() < deadline and not all(peer.settled for peer in self._outgoing.values()):
             await asyncio.sleep(0.005)

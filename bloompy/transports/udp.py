@@ -16,7 +16,6 @@ from msgspec.msgpack import Decoder
 
 from bloompy.errors import AuthenticationError, TransportError, WireError
 from bloompy.runtime.interfaces import Receiver
-from bloompy.runtime.limits import Limits
 from bloompy.transports.addresses import is_loopback, is_unspecified, join_address, split_address
 from bloompy.transports.authentication import TAG_BYTES, VERSION
 from bloompy.transports.values import ENCODER
@@ -36,20 +35,18 @@ class UdpTransport:
     Args:
         listen: "host:port", port 0 for any free one.
         secret: shared by all nodes; needed for any host but loopback.
-        limits: `outgoing_bytes` bounds what waits in this process.
         address: by which peers reach this node, where it is not `listen`.
     """
 
     def __init__(
-        self, listen: str, *, secret: bytes | None = None, limits: Limits | None = None, address: str | None = None
+        self, listen: str, *, secret: bytes | None = None, address: str | None = None
     ) -> None:
-        self._limits = limits or Limits()
         self._key = None if secret is None else hmac.digest(secret, f"bloompy {VERSION} datagrams".encode(), "sha256")
         self._listen, self.address, self.dropped = listen, address or "", 0
         self.frame_bytes = DATAGRAM_BYTES - _HEADER_BYTES
         self._receiver: Receiver | None = None
         self._socket: asyncio.DatagramTransport | None = None
-        self._paused = False
+        self._paused = self._full = False
 
     async def open(self) -> str:
         """Bind the address."""
@@ -85,11 +82,15 @@ class UdpTransport:
         except TransportError as error:
             self.refuse(address, "unreachable", error)
             target = None
-        if target is None or self._socket.get_write_buffer_size() + len(frame) > self._limits.outgoing_bytes:
+        if target is None or self._full:
             self.dropped += 1
             return
         body = ENCODER.encode((VERSION, self.address, address, frame))
         self._socket.sendto(self._tag(body) + body, target)
+
+    def hold(self, full: bool) -> None:
+        """Drop what is sent while the operating system takes no more."""
+        self._full = full
 
     def pause(self) -> None:
         """Drop what comes: a datagram cannot be made to wait."""
@@ -140,3 +141,9 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, address: tuple[str | Any, int]) -> None:
         self._owner.take(data, join_address(str(address[0]), address[1]))
+
+    def pause_writing(self) -> None:
+        self._owner.hold(True)
+
+    def resume_writing(self) -> None:
+        self._owner.hold(False)

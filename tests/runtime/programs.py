@@ -1,0 +1,57 @@
+"""Programs that the runtime's tests run."""
+# ruff: noqa: B015
+# mypy: disable-error-code="operator"
+# pyright: reportUnusedExpression=false, reportOperatorIssue=false
+# fmt: off
+
+from __future__ import annotations
+
+from bloompy import Bloom, channel, interface, periodic, rule, table
+
+
+class Protocol(Bloom):
+    """Requests and their answers."""
+
+    put = channel("@server: str, client: str, number: int -> key: str, value")
+    stored = channel("@client: str, server: str, number: int -> value")
+
+
+class KeyValue(Protocol):
+    """Keeps the last value of each key, and answers when it is safe."""
+
+    data = table("key: str -> value", durable=True)
+    copy = table("key: str -> value", durable=True)
+
+    @rule
+    def serve(self):
+        self.data <+- ((p.key, p.value) for p in self.put)
+        self.copy <+- ((p.key, p.value) for p in self.put)
+        self.stored <~ ((p.client, p.server, p.number, p.value) for p in self.put)
+
+
+class Inverse(Bloom):
+    """Divides: a zero makes its tick fail."""
+
+    ask = interface.input("number: int -> divisor: int")
+    request = channel("@server: str, client: str, number: int -> divisor: int")
+    answer = interface.output("number: int -> quotient")
+    reply = channel("@client: str, number: int -> quotient")
+    seen = table("number: int")
+
+    @rule
+    def divide(self):
+        self.answer <= ((a.number, 100 // a.divisor) for a in self.ask)
+        self.reply <~ ((r.client, r.number, 100 // r.divisor) for r in self.request)
+        self.seen <= ((r.number,) for r in self.request)
+        self.seen <= ((a.number,) for a in self.ask)
+
+
+class Beat(Bloom):
+    """Counts its beats."""
+
+    beat = periodic(10.0)
+    beats = table("no: int -> time: float")
+
+    @rule
+    def count(self):
+        self.beats <= ((b.no, b.time) for b in self.beat)
