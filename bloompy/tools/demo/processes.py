@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-_LISTENING = re.compile(r"\blistening on (?P<address>\S+:\d+)")
+_LISTENING = re.compile(r"(?:\blistening on|^\w+) (?P<address>[\w.]+:\d+)\b", re.MULTILINE)
 
 
 class Server:
@@ -64,9 +64,12 @@ class Server:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
-    def stop(self, timeout_s: float = 5) -> None:
-        """SIGTERM, and SIGKILL if that does not end it; what it started goes too."""
+    def terminate(self) -> None:
+        """SIGTERM: it ends when it has put away its things."""
         self._signal(signal.SIGTERM)
+
+    def stop(self, timeout_s: float = 5) -> None:
+        """Wait for its end, and SIGKILL if that does not come; what it started goes too."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
         self.kill()

@@ -1,0 +1,70 @@
+"""The command `bloompy demo`, and the same as a function."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from bloompy.errors import BloomError
+from bloompy.tools.demo.cluster import InProcess, Processes
+from bloompy.tools.demo.screen import Screen
+from bloompy.tools.demo.story import Story
+from bloompy.tools.demo.text import input_files
+
+_EXIT_AFTER_SIGNAL = 128
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.option("--in-process", is_flag=True, help="Servers as threads of this process instead of processes, as in a notebook.")
+def demo(files: tuple[Path, ...], in_process: bool) -> None:
+    """Start a small cluster on this machine, and count the words of FILES in it while a part of it dies.
+
+    Without FILES, of the source files of this Python's standard library. The cluster is a NameNode, three DataNodes, a
+    JobTracker and two TaskTrackers, all of them rules; one DataNode is killed while the job runs. The result is checked
+    against a plain count. Everything is gone afterwards.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
+    try:
+        run(files, in_process=in_process)
+    except KeyboardInterrupt:
+        click.echo("\nstopped   interrupted; the cluster is gone")
+        sys.exit(_EXIT_AFTER_SIGNAL + signal.SIGINT)
+    except (BloomError, OSError) as error:
+        raise click.ClickException(f"{type(error).__name__}: {error}") from error
+
+
+def run(files: Sequence[Path] = (), *, in_process: bool = False) -> None:
+    """The demo, for notebooks and programs.
+
+    Args:
+        files: what is counted; by default the standard library's source files.
+        in_process: servers as threads of this process.
+
+    Raises:
+        click.ClickException, BloomError, OSError: something is not as it should be; the ends of the servers' logs were
+            written to standard error.
+    """
+    started, screen = time.monotonic(), Screen()
+    chosen = input_files(files)
+    with InProcess() if in_process else Processes() as cluster:
+        screen.done("cluster", f"{cluster.about}, {time.monotonic() - started:.1f} s")
+        try:
+            Story(cluster, files, chosen, screen).tell()
+        except Exception:
+            click.echo(cluster.logs(), err=True)
+            raise
+    screen.done("done", f"all of it in {time.monotonic() - started:.1f} s, and cleaned up")
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """Unwind as on any error, so that the servers end too."""
+    sys.exit(_EXIT_AFTER_SIGNAL + number)
