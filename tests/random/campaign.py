@@ -43,7 +43,7 @@ def main(programs: int, first_seed: int, keep_going: bool) -> None:
     for seed in range(first_seed, first_seed + programs):
         source, stream = case(seed)
         try:
-            outcome = compare(source, stream)
+            outcome = compare(source.text, stream)
         except Exception as error:
             print(f"seed {seed}: {type(error).__name__}: {error}\n{shown(source, stream)}")
             raise
@@ -51,8 +51,8 @@ def main(programs: int, first_seed: int, keep_going: bool) -> None:
         counts["programs"] += 1
         if outcome.difference is not None:
             differences += 1
-            small, little = shrunk(source, stream, lambda one, two: compare(one, two).difference is not None)
-            print(f"--- seed {seed} differs\n{shown(small, little)}\n{compare(small, little).difference}", flush=True)
+            small, little = shrunk(source, stream, lambda one, two: compare(one.text, two).difference is not None)
+            print(f"--- seed {seed} differs\n{shown(small, little)}\n{compare(small.text, little).difference}", flush=True)
             if not keep_going:
                 break
         if (seed - first_seed + 1) % 500 == 0:

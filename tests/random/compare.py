@@ -12,7 +12,6 @@ from bloompy import Bloom, BloomError, exec_source
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Durable, Tick
 from bloompy.program import machine_of
-from tests.random.programs import Source
 from tests.random.streams import Input
 
 
@@ -28,11 +27,11 @@ class Outcome:
     difference: str | None = None
 
 
-def compare(source: Source, stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen")) -> Outcome:
-    """Run a program on both evaluators and compare everything that can be seen after each tick."""
+def compare(program: str, stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen")) -> Outcome:
+    """Run the class P of a text on both evaluators and compare everything that can be seen after each tick."""
     outcome = Outcome()
     try:
-        made: type[Bloom] = exec_source(source.text, name="<random program>")["P"]
+        made: type[Bloom] = exec_source(program, name="<random program>")["P"]
     except BloomError as error:
         outcome.counts[f"rejected {type(error).__name__}"] += 1
         return outcome

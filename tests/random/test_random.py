@@ -21,7 +21,7 @@ BLOCKS, BLOCK = 8, 50
 def test_evaluators_agree_on_seeded_programs(block):
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         source, stream = case(seed)
-        outcome = compare(source, stream)
+        outcome = compare(source.text, stream)
         assert outcome.difference is None, f"seed {seed}\n{shown(source, stream)}\n{outcome.difference}"
 
 
@@ -30,14 +30,15 @@ def test_evaluators_agree_on_seeded_programs(block):
 def test_evaluators_agree_on_what_hypothesis_finds(random: Random):
     source = random_source(random)
     stream = random_stream(random, source)
-    outcome = compare(source, stream)
+    outcome = compare(source.text, stream)
     assert outcome.difference is None, f"{shown(source, stream)}\n{outcome.difference}"
 
 
 def test_most_random_ticks_change_something_and_few_programs_are_refused():
     counts: Counter[str] = Counter()
     for seed in range(10_000, 10_150):
-        counts.update(compare(*case(seed), evaluators=("naive", "naive")).counts)
+        source, stream = case(seed)
+        counts.update(compare(source.text, stream, evaluators=("naive", "naive")).counts)
     assert counts["changed"] > 0.7 * counts["ticks"]
     assert counts["sent"] > 0.1 * counts["ticks"]
     assert counts["raised KeyConflict"] > 0

@@ -1,0 +1,144 @@
+"""Programs on which the evaluators once differed, as the campaign shrank them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.random.compare import compare
+from tests.random.programs import HEADER
+from tests.random.streams import Input
+
+
+CASES = {
+    "a conflict at one key rolls the keys before it back": (
+        """
+    t = table("a -> b")
+""",
+        (Input(1.0, (("insert", "t", ((3, 1.0),)),)), Input(2.0, (("insert", "t", ((2, 3.0), (3, 2.0))),)), Input(3.0, ())),
+    ),
+    "a deleted row that a standing rule still derives comes back": (
+        """
+    t = table("a", durable=True)
+    @rule
+    def delete(self):
+        self.t <- self.t
+    @rule
+    def derive(self):
+        self.t <= [(3,), (2,)]
+""",
+        (Input(1.0, ()), Input(2.0, ()), Input(3.0, ())),
+    ),
+    "an upsert over a row that a standing rule derives conflicts": (
+        """
+    t = table("a -> b")
+    @rule
+    def derive(self):
+        self.t <= (4, 1)
+""",
+        (Input(1.0, ()), Input(2.0, (("upsert", "t", ((4, 3),)),)), Input(3.0, ())),
+    ),
+    "a scratch that only it itself and the outside fill": (
+        """
+    s = scratch("a: str -> b: str")
+    @rule
+    def derive(self):
+        self.s <= ((x.a, "b") for x in self.s)
+""",
+        (Input(1.0, (("insert", "s", (("b", "a"),)),)), Input(2.0, (("insert", "s", (("b", "b"),)),))),
+    ),
+    "a temporary over a staged scratch that the rule fills again": (
+        """
+    s = scratch("a: int")
+    @rule
+    def derive(self):
+        low = ((x.a - 1,) for x in self.s if x.a > 0)
+        self.s <= low
+""",
+        (Input(1.0, (("insert", "s", ((4,),)),)), Input(2.0, ())),
+    ),
+    "a row staged and derived in the first tick begins to hold": (
+        """
+    t = table("a")
+    s = scratch("a")
+    @rule
+    def derive(self):
+        self.s <= self.t
+""",
+        (Input(1.0, (("insert", "t", ((2,),)), ("insert", "s", ((2,),)))), Input(2.0, ())),
+    ),
+    "a pending row of a scratch outlives the derivation of the same row": (
+        """
+    t = table("a")
+    s = scratch("a")
+    @rule
+    def derive(self):
+        self.s <= self.t
+    @rule
+    def later(self):
+        self.s <+ self.t
+""",
+        (Input(1.0, (("insert", "t", ((0,), (2,))),)), Input(2.0, (("delete", "t", ((2,),)),)), Input(3.0, ())),
+    ),
+    "a staged row of a scratch outlives the derivation of the same row": (
+        """
+    t = table("a")
+    s = scratch("a")
+    @rule
+    def derive(self):
+        self.s <= ((agg.rank(x.a),) for x in self.t)
+""",
+        (
+            Input(1.0, (("insert", "t", ((4,), (3,))),)),
+            Input(2.0, (("insert", "s", ((1,),)), ("delete", "t", ((4,),)))),
+            Input(3.0, ()),
+        ),
+    ),
+    "a row deleted and put back changes nothing": (
+        """
+    t = table("a: int")
+    @rule
+    def both(self):
+        self.t <- self.t
+        self.t <+ self.t
+""",
+        (Input(1.0, (("insert", "t", ((0,),)),)), Input(2.0, ())),
+    ),
+    "a scratch whose rules turn transient when it is first staged into": (
+        """
+    t = table("a, b, c")
+    s = scratch("a, b, c")
+    v = scratch("a, b, c")
+    @rule
+    def literal(self):
+        self.s <= (0.0, 2, "a")
+    @rule
+    def delete(self):
+        self.t <- self.t
+    @rule
+    def derive(self):
+        self.v <= ((z.b, agg.choose(y.c), agg.choose(z.b)) for y in self.t for z in self.s)
+""",
+        (Input(1.0, (("insert", "t", (("c", 3, "a"),)),)), Input(2.0, (("insert", "s", ((2.5, 1, "n1"),)),)), Input(3.0, ())),
+    ),
+    "a line printed by two rules is printed once": (
+        """
+    t = table("a")
+    i = interface.input("a")
+    io = stdio()
+    @rule
+    def first(self):
+        self.io <~ self.t
+        self.io <~ self.i
+        self.io <~ ((x.a,) for x in self.t for y in self.i)
+""",
+        (Input(1.0, (("insert", "t", (("b",), ("c",))), ("insert", "i", (("b",),)))), Input(2.0, (("insert", "i", (("c",),)),))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_evaluators_agree_where_they_once_differed(name):
+    body, stream = CASES[name]
+    outcome = compare(f"{HEADER}\nclass P(Bloom):{body}", stream)
+    assert outcome.difference is None, outcome.difference
+    assert outcome.counts["ticks"] == len(stream)
