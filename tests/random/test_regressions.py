@@ -8,7 +8,6 @@ from tests.random.compare import compare
 from tests.random.programs import HEADER
 from tests.random.streams import Input
 
-
 CASES = {
     "a conflict at one key rolls the keys before it back": (
         """
