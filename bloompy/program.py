@@ -208,7 +208,7 @@ def _inherited(cls: type[Bloom], own: Mapping[str, _Declaration]) -> tuple[dict[
             if isinstance(declaration, _DECLARATIONS):
                 known = declared.get(name)
                 if known is not None and not _overrides(base, owners[name], declaration) and name not in own:
-                    _check_equal(cls, name, (owners[name], known), (base, declaration))
+                    _check_equal(name, (base, declaration), (owners[name], known))
                 if known is None or not _same(known, declaration):
                     declared[name], owners[name] = declaration, base
     for name, declaration in own.items():
@@ -216,7 +216,7 @@ def _inherited(cls: type[Bloom], own: Mapping[str, _Declaration]) -> tuple[dict[
         if known is not None and type(known) is not type(declaration):
             raise _conflict(name, owners[name], cls, declaration)
         if isinstance(declaration, Collection | ModuleDeclaration) and known is not None:
-            _check_equal(cls, name, (owners[name], known), (cls, declaration))
+            _check_equal(name, (owners[name], known), (cls, declaration))
         declared[name] = declaration
         owners[name] = owners[name] if isinstance(declaration, Collection) and known is not None else cls
     return declared, owners
@@ -227,7 +227,7 @@ def _overrides(later: type[Bloom], earlier: type[Bloom], declaration: _Declarati
 
 
 def _check_equal(
-    cls: type[Bloom], name: str, first: tuple[type[Bloom], _Declaration], second: tuple[type[Bloom], _Declaration]
+    name: str, first: tuple[type[Bloom], _Declaration], second: tuple[type[Bloom], _Declaration]
 ) -> None:
     if not _same(first[1], second[1]):
         raise _conflict(name, first[0], second[0], second[1])
