@@ -15,7 +15,7 @@ from bloompy.engine.tick import Environment, Evaluator, Scope, Tick
 from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, RuleError, UsageError
 from bloompy.ir import nodes
 from bloompy.ir.rewrite import prefixed
-from bloompy.lang.compile import compile_method
+from bloompy.lang.compile import check_helper, compile_method
 from bloompy.lang.methods import RuleMethod
 from bloompy.lang.scope import ClassScope
 from bloompy.schema import parse_schema
@@ -78,6 +78,9 @@ class Bloom:
         for name, method in own.items():
             if isinstance(method, RuleMethod):
                 cls._own_rules[name] = compile_method(method, scope)
+        for name, value in cls.__dict__.items():
+            if isinstance(value, FunctionType) and _is_helper(cls, name, value):
+                check_helper(value)
         cls.program_ir = _program(cls, collections)
         strata(cls.program_ir)
 

@@ -6,18 +6,45 @@ import ast
 import itertools
 import linecache
 import sys
-from types import FunctionType
-from typing import Any
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+from typing import Any, TypeAlias
 
 from bloompy.errors import SourceNotAvailable
 from bloompy.span import Span
 
+Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
 _REMEDY = "put the class into a file or a notebook cell, or run its text with bloompy.exec_source(text)"
-_parsed: dict[str, tuple[list[str], dict[int, ast.FunctionDef]]] = {}
+_FUTURE_FLAGS = 0x1FF0000
+_TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_texts: dict[str, _Text] = {}
 _numbers = itertools.count(1)
 
 
-def function_syntax(function: FunctionType) -> ast.FunctionDef:
+class _Text:
+    """The lines of one file, parsed and compiled once for all its methods. Functions are found by first line and name."""
+
+    def __init__(self, file: str, lines: list[str], flags: int) -> None:
+        self.lines = lines
+        self.functions: dict[tuple[int, str], Definition] = {}
+        self.codes: dict[tuple[int, str], CodeType] = {}
+        try:
+            tree = ast.parse("".join(lines), file)
+            self.functions.update(_functions(tree))
+            code = compile(tree, file, "exec", flags & _FUTURE_FLAGS | _TOP_LEVEL_AWAIT, dont_inherit=True)
+            self.codes.update(_codes(code))
+        except (SyntaxError, ValueError):
+            pass  # not Python, so not the source of any function
+
+    def find(self, code: CodeType) -> Definition | None:
+        """The function that this code was compiled from, if it still stands there."""
+        place = code.co_firstlineno, code.co_name
+        compiled = self.codes.get(place)
+        return self.functions[place] if compiled is not None and _same(code, compiled) else None
+
+
+def function_syntax(function: FunctionType) -> Definition:
     """The syntax tree of a function, with the positions of its file.
 
     Raises:
@@ -25,15 +52,18 @@ def function_syntax(function: FunctionType) -> ast.FunctionDef:
     """
     code = function.__code__
     lines = _lines(function)
-    known = _parsed.get(code.co_filename)
-    if known is None or known[0] is not lines and known[0] != lines:
-        known = _parsed[code.co_filename] = (lines, _functions(lines, function))
-    found = known[1].get(code.co_firstlineno)
-    if found is None or found.name != function.__name__:
+    if not lines:
+        raise SourceNotAvailable(f"the source of {_described(function)} cannot be found", _span(code), hint=_REMEDY)
+    found = _text(code, lines).find(code)
+    if found is None:
+        linecache.checkcache(code.co_filename)
+        found = _text(code, _lines(function)).find(code)
+    if found is None:
+        hint = _REMEDY if code.co_filename.startswith("<") else "the file was edited after it was imported: import it again"
         raise SourceNotAvailable(
-            f"line {code.co_firstlineno} of {code.co_filename} no longer holds {function.__qualname__}",
-            Span.of_code(code),
-            hint="the file was edited after it was imported: import it again",
+            f"line {code.co_firstlineno} of {code.co_filename} does not hold {function.__qualname__} as it was compiled",
+            _span(code),
+            hint=hint,
         )
     return found
 
@@ -52,32 +82,60 @@ def exec_source(text: str, namespace: dict[str, Any] | None = None, name: str | 
     name = name or f"<bloompy source {next(_numbers)}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     namespace = {"__name__": "__bloompy_source__"} if namespace is None else namespace
-    exec(compile(text, name, "exec"), namespace)
+    exec(compile(text, name, "exec", dont_inherit=True), namespace)
     return namespace
+
+
+def _described(function: FunctionType) -> str:
+    return f"{function.__qualname__} in {function.__code__.co_filename}"
+
+
+def _span(code: CodeType) -> Span:
+    return Span.of_code(code)
+
+
+def _text(code: CodeType, lines: list[str]) -> _Text:
+    known = _texts.get(code.co_filename)
+    if known is None or known.lines is not lines and known.lines != lines:
+        known = _texts[code.co_filename] = _Text(code.co_filename, lines, code.co_flags)
+    return known
 
 
 def _lines(function: FunctionType) -> list[str]:
     name = function.__code__.co_filename
     lines = linecache.getlines(name, function.__globals__)
-    if not lines and name == "<string>" and "-c" in sys.orig_argv:
-        lines = sys.orig_argv[sys.orig_argv.index("-c") + 1].splitlines(keepends=True)
-    if not lines:
-        raise SourceNotAvailable(f"the source of {function.__qualname__} in {name} cannot be found", Span.of_code(function.__code__), hint=_REMEDY)
+    if not lines and name == "<string>" and "-c" in sys.orig_argv[:-1]:
+        text = sys.orig_argv[sys.orig_argv.index("-c") + 1]
+        lines = text.splitlines(keepends=True)
+        if function.__globals__.get("__name__") == "__main__":
+            linecache.cache[name] = (len(text), None, lines, name)  # as Python itself does from 3.13 on
     return lines
 
 
-def _functions(lines: list[str], function: FunctionType) -> dict[int, ast.FunctionDef]:
-    """Every function of a file by the line of its first decorator or `def`."""
-    try:
-        tree = ast.parse("".join(lines))
-    except SyntaxError:
-        raise SourceNotAvailable(
-            f"the text of {function.__code__.co_filename} is not the source of {function.__qualname__}",
-            Span.of_code(function.__code__),
-            hint=_REMEDY,
-        ) from None
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            found[min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])] = node
-    return found
+def _functions(tree: ast.Module) -> Iterator[tuple[tuple[int, str], Definition]]:
+    """Every function with the line of its first decorator or `def`; only statements are walked."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield (min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node.name), node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            below = getattr(node, part, ())
+            waiting.extend(below if isinstance(below, list) else ())
+
+
+def _codes(code: CodeType) -> Iterator[tuple[tuple[int, str], CodeType]]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield (constant.co_firstlineno, constant.co_name), constant
+            yield from _codes(constant)
+
+
+def _same(first: CodeType, second: CodeType) -> bool:
+    """Whether two codes say the same; positions aside, since a traceback shows those of the first anyway."""
+    if (first.co_names, first.co_freevars, first.co_varnames) != (second.co_names, second.co_freevars, second.co_varnames):
+        return False
+    if first.co_code != second.co_code or len(first.co_consts) != len(second.co_consts):
+        return False
+    pairs = zip(first.co_consts, second.co_consts, strict=True)
+    return all(_same(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else type(a) is type(b) and a == b for a, b in pairs)
