@@ -149,7 +149,7 @@ class Client:
                 What is written appears when it is closed; an exception in its `with` block discards it.
         """
         if mode == "rb":
-            return io.BufferedReader(_Reading(self, self.stat(path)), _READ_BYTES)  # type: ignore[return-value]
+            return io.BufferedReader(_Reading(self, self.stat(path)), _READ_BYTES)
         if mode not in ("wb", "xb"):
             raise ValueError(f"mode {mode!r}: 'rb', 'wb' or 'xb'")
         if mode == "xb" or self.exists(path):

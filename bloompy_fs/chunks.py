@@ -40,7 +40,7 @@ class Chunks(Namespace, Membership):
     command = channel("@address: str, nn: str, kind: str, chunk: int, target: str")
 
     @rule
-    def chunk_views(self):
+    def chunk_views(self) -> None:
         # owner(C, F, Seq, Length) :- fchunk(F, Seq, C, Length).
         self.owner <= ((c.chunk, c.fid, c.seq, c.length) for c in self.fchunk)
         # last_seq(F, max<Seq>) :- fchunk(F, Seq).
@@ -53,7 +53,7 @@ class Chunks(Namespace, Membership):
                       and (h.node, h.chunk) not in self.condemned)
 
     @rule
-    def add_chunk(self):
+    def add_chunk(self) -> None:
         # choice(S, R, rank<...>, D) :- attempt(S, R, addchunk, Host, Excluded), heard(D), datanode(D), not Excluded(D): own host first.
         self.choice <= ((a.session, a.reqid, agg.rank((d.host != a.args[0], spread(a.index, d.node)), per=(a.session, a.reqid)),
                          d.node, d.data)
@@ -76,7 +76,7 @@ class Chunks(Namespace, Membership):
                         and c.session == a.session and c.reqid == a.reqid)
 
     @rule
-    def faults_of_chunks(self):
+    def faults_of_chunks(self) -> None:
         # fault(S, R, 6, "EINVAL") :- attempt(S, R, P, C), fqpath(P, F), not owner(C, F).
         self.fault <= ((a.session, a.reqid, 6, "EINVAL") for a in self.attempt if a.op in ON_CHUNKS
                        for p in self.fqpath if p.path == a.path
@@ -89,7 +89,7 @@ class Chunks(Namespace, Membership):
                        for o in self.owner if o.chunk == a.args[0] and o.length != WRITING)
 
     @rule
-    def commit_chunk(self):
+    def commit_chunk(self) -> None:
         # fchunk(F, Seq, C, Length) @next :- allowed(S, R, commit, C, Length), owner(C, F, Seq).
         self.fchunk <+- ((o.fid, o.seq, o.chunk, a.args[1]) for a in self.allowed if a.op == "commit"
                          for o in self.owner if o.chunk == a.args[0])
@@ -102,7 +102,7 @@ class Chunks(Namespace, Membership):
         self.result <= ((a.session, a.reqid, ()) for a in self.allowed if a.op == "commit")
 
     @rule
-    def abandon_chunk(self):
+    def abandon_chunk(self) -> None:
         # del fchunk(F, Seq) @next :- allowed(S, R, abandon, C), owner(C, F, Seq).
         self.fchunk <- ((o.fid, o.seq) for a in self.allowed if a.op == "abandon" for o in self.owner if o.chunk == a.args[0])
         self.result <= ((a.session, a.reqid, ()) for a in self.allowed if a.op == "abandon")
@@ -111,7 +111,7 @@ class Chunks(Namespace, Membership):
         self.fchunk <- ((c.fid, c.seq) for r in self.replaced for c in self.fchunk if c.fid == r.fid)
 
     @rule
-    def chunk_lists(self):
+    def chunk_lists(self) -> None:
         # holders(C, collect<D>) :- hold(C, D).
         self.holders <= ((h.chunk, agg.collect((h.node, h.data, h.host))) for h in self.hold)
         # listed(S, R, Seq, C, Length, Holders) :- allowed(S, R, chunks, P), fqpath(P, F), fchunk(F, Seq, C, Length), committed.
@@ -128,7 +128,7 @@ class Chunks(Namespace, Membership):
                         for a in self.allowed if a.op == "locations")
 
     @rule
-    def members(self):
+    def members(self) -> None:
         # member_list(S, R, collect<D, ...>) :- allowed(S, R, datanodes), datanode(D, ...), heard(D, ...).
         self.member_list <= ((a.session, a.reqid, agg.collect((d.node, d.data, d.host, h.free, h.used, h.seen)))
                              for a in self.allowed if a.op == "datanodes" for d in self.datanode for h in self.heard if h.node == d.node)
@@ -136,7 +136,7 @@ class Chunks(Namespace, Membership):
                         for a in self.allowed if a.op == "datanodes")
 
     @rule
-    def suspects(self):
+    def suspects(self) -> None:
         # command(@A, verify, C) @async :- allowed(S, R, suspect, C, D), datanode(D, A).      (the DataNode judges, not the reader)
         self.command <~ ((d.address, self.me, "verify", a.args[0], "") for a in self.allowed if a.op == "suspect"
                          for d in self.datanode if d.node == a.args[1])

@@ -95,7 +95,8 @@ class LocalCluster:
         listen, store = self.namenode or "127.0.0.1:0", self.directory / "namenode.db"
         if self._processes:
             options = [text for name, value in self._parameters.items() for text in ("--set", f"{name}={value}")]
-            server: Server = ProcessServer(["namenode", "--listen", listen, "--store", str(store), *options], self.secret, "namenode", self.directory)
+            arguments = ["namenode", "--listen", listen, "--store", str(store), *options]
+            server: Server = ProcessServer(arguments, self.secret, "namenode", self.directory)
         else:
             server = ThreadServer(lambda: namenode_server(listen, store, self.secret, **self._parameters))
         self._server, self.namenode = server, server.wait_until_listening()

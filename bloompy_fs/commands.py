@@ -44,9 +44,8 @@ class _Commands(click.Group):
 
 
 def _secret_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--secret", envvar="BLOOMPY_SECRET", help="Shared by the cluster. Better given as BLOOMPY_SECRET: other users can see arguments.")(
-        command
-    )
+    about = "Shared by the cluster. Better given as BLOOMPY_SECRET: other users can see arguments."
+    return click.option("--secret", envvar="BLOOMPY_SECRET", help=about)(command)
 
 
 @click.group(cls=_Commands)
@@ -98,7 +97,8 @@ def _table(rows: list[Status]) -> None:
     wide, wide_copies = max(map(len, sizes), default=0), max(map(len, copies), default=0)
     for row, size, count in zip(rows, sizes, copies, strict=True):
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.time))
-        click.echo(f"{'d' if row.is_dir else '-'}  {count:>{wide_copies}}  {size:>{wide}}  {made}  {_shown(row.name)}{'/' if row.is_dir else ''}")
+        kind, mark = ("d", "/") if row.is_dir else ("-", "")
+        click.echo(f"{kind}  {count:>{wide_copies}}  {size:>{wide}}  {made}  {_shown(row.name)}{mark}")
 
 
 def human(size: int) -> str:
@@ -243,7 +243,7 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
 
 
 @fs.command("namenode")
-@click.option("--listen", default="127.0.0.1:8001", show_default=True, metavar="HOST:PORT", help="Where it is reached; port 0 takes any free one.")
+@click.option("--listen", default="127.0.0.1:8001", show_default=True, metavar="HOST:PORT", help="Its address; port 0 takes any free one.")
 @click.option("--store", type=click.Path(dir_okay=False), required=True, help="File of the metadata, made if it is not there.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the NameNode, such as retention_s=15.")
 @_secret_option
@@ -268,7 +268,7 @@ def _setting(text: str) -> tuple[str, Any]:
 @fs.command("datanode")
 @click.option("--namenode", metavar="HOST:PORT", help="The NameNode (or BLOOMPY_NAMENODE).")
 @click.option("--data-dir", type=click.Path(file_okay=False), required=True, help="Directory of the chunks, made if it is not there.")
-@click.option("--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Where it is reached; its data port is another one.")
+@click.option("--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Its address; the data port is another.")
 @click.option("--host", help="Name of this machine, for placement.  [default: its own]")
 @click.option("--heartbeat", "heartbeat_s", default=3.0, show_default=True, metavar="SECONDS", help="Pause between heartbeats.")
 @_secret_option

@@ -50,7 +50,7 @@ class DataNode(Bloom):
     saying = scratch("chunk -> length, state, turn")
 
     @rule
-    def heartbeats(self):
+    def heartbeats(self) -> None:
         # beat(step) :- timer(); nudge().
         self.beat <= ((self.step,) for t in self.timer)
         self.beat <= ((self.step,) for n in self.nudge)
@@ -60,7 +60,7 @@ class DataNode(Bloom):
                            for b in self.beat)
 
     @rule
-    def joining(self):
+    def joining(self) -> None:
         # member(Registration), cluster(Id) @next :- heartbeat_ack(Registration, Id).
         self.member <+- ((h.registration,) for h in self.heartbeat_ack if h.node == self.node and h.registration)
         self.cluster <+ ((h.cluster,) for h in self.heartbeat_ack if h.node == self.node and not any(c for c in self.cluster))
@@ -69,7 +69,7 @@ class DataNode(Bloom):
                        if h.registration and not any(m for m in self.member if m.registration == h.registration))
 
     @rule
-    def reports(self):
+    def reports(self) -> None:
         # unsaid(C, Length, State) :- local(C, Length, State), member(R), not acked(C, R, Length, State).
         self.unsaid <= ((x.chunk, x.length, x.state) for x in self.local for m in self.member
                         if not any(a for a in self.acked if a.chunk == x.chunk and a.registration == m.registration
@@ -84,7 +84,7 @@ class DataNode(Bloom):
                         for s in self.saying for m in self.member if s.turn < self.report_rows)
 
     @rule
-    def acknowledgements(self):
+    def acknowledgements(self) -> None:
         # acked(C, R, Length, State) @next :- report_ack(C, R, Length, State), State != "gone".
         self.acked <+- ((r.chunk, r.registration, r.length, r.state) for r in self.report_ack
                         if r.node == self.node and r.state != "gone" and any(m for m in self.member if m.registration == r.registration))

@@ -45,18 +45,18 @@ class Membership(Bloom):
     dead = scratch("node")
 
     @bootstrap
-    def start(self):
+    def start(self) -> None:
         self.starting <= [(self.now,)]
 
     @rule
-    def begin(self):
+    def begin(self) -> None:
         # epoch(N + 1) @next :- starting(), epoch(N).
         self.epoch <+- ((self.epoch.get((), (0,)).n + 1,) for s in self.starting)
         # cluster(Id) @next :- starting(), not cluster(_).
         self.cluster <+ ((self.cluster_id,) for s in self.starting if not any(c for c in self.cluster))
 
     @rule
-    def heartbeats(self):
+    def heartbeats(self) -> None:
         # beat(D, ...) :- heartbeat(D, Incarnation, No, ..., Cluster), the newest of this tick, of this cluster or of none yet.
         self.newest_beat <= ((h.node, agg.max((h.incarnation, h.no))) for h in self.heartbeat)
         self.beat <= ((h.node, h.address, h.data, h.host, h.incarnation, h.free, h.used)
@@ -83,7 +83,7 @@ class Membership(Bloom):
                                if h.cluster not in ("", c.id))
 
     @rule
-    def reports(self):
+    def reports(self) -> None:
         # told(D, C, ...) :- report(D, C, Registration, ...), the newest of this tick, datanode(D, Registration).
         self.newest_report <= ((r.node, r.chunk, agg.max((r.incarnation, r.no))) for r in self.report)
         self.told <= ((r.node, r.chunk, r.address, r.registration, r.length, r.state)
@@ -98,7 +98,7 @@ class Membership(Bloom):
         self.report_ack <~ ((t.address, self.me, t.node, t.chunk, t.registration, t.length, t.state) for t in self.told)
 
     @rule
-    def sweeping(self):
+    def sweeping(self) -> None:
         # dead(D) :- sweep(Now), heard(D, Seen), Now - Seen > Retention, not beat(D).
         self.dead <= ((h.node,) for s in self.sweep for h in self.heard if s.time - h.seen > self.retention_s and h.node not in self.beat)
         # del datanode(D), heard(D), hb_chunk(D, C) @next :- dead(D).

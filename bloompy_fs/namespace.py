@@ -36,7 +36,7 @@ class Namespace(Sessions):
     listing = scratch("session, reqid -> entries")
 
     @rule
-    def paths(self):
+    def paths(self) -> None:
         # fqpath("/", 0).
         self.fqpath <= [("/", ROOT, True)]
         # fqpath(P + "/" + N, F) :- fqpath(P, D), inode(D, N, F).
@@ -46,7 +46,7 @@ class Namespace(Sessions):
         self.by_id <= ((i.fid, i.parent, i.name, i.is_dir, i.replication, i.time) for i in self.inode)
 
     @rule
-    def faults_of_paths(self):
+    def faults_of_paths(self) -> None:
         # fault(S, R, 2, "ENOTDIR") :- attempt(S, R, P), A in ancestors(P), fqpath(A, F), not dir(F).
         self.fault <= ((a.session, a.reqid, 2, "ENOTDIR") for a in self.attempt if a.op != "exists"
                        for above in ancestors(a.path) for p in self.fqpath if p.path == above and not p.is_dir)
@@ -60,7 +60,7 @@ class Namespace(Sessions):
                        for p in self.fqpath if p.path == a.path and not p.is_dir)
 
     @rule
-    def make(self):
+    def make(self) -> None:
         # fault(S, R, 3, "EEXIST") :- attempt(S, R, create or mkdir, P), fqpath(P).
         self.fault <= ((a.session, a.reqid, 3, "EEXIST") for a in self.attempt if a.op in MAKING and a.path in self.fqpath)
         # fault(S, R, 3, "ENOENT") :- attempt(S, R, create or mkdir, P), not fqpath(parent(P)).
@@ -75,7 +75,7 @@ class Namespace(Sessions):
         self.result <= ((a.session, a.reqid, (a.index,)) for a in self.allowed if a.op in MAKING)
 
     @rule
-    def remove(self):
+    def remove(self) -> None:
         # fault(S, R, 4, "EBUSY") :- attempt(S, R, rm, "/").
         self.fault <= ((a.session, a.reqid, 4, "EBUSY") for a in self.attempt if a.op == "rm" and a.path == "/")
         # fault(S, R, 5, "ENOTEMPTY") :- attempt(S, R, rm, P, not recursive), fqpath(P, D), inode(D).
@@ -90,7 +90,7 @@ class Namespace(Sessions):
         self.result <= ((a.session, a.reqid, ()) for a in self.allowed if a.op == "rm")
 
     @rule
-    def rename(self):
+    def rename(self) -> None:
         # goal(S, R, T, P) :- attempt(S, R, rename, P, T, Into): T/name(P) when Into and T is a directory, else T.
         self.goal <= ((a.session, a.reqid, join(a.args[0], name_of(a.path)), a.path, a.args[2]) for a in self.attempt
                       if a.op == "rename" and a.args[1] and any(p.is_dir for p in self.fqpath if p.path == a.args[0]))
@@ -127,7 +127,7 @@ class Namespace(Sessions):
                         if g.session == a.session and g.reqid == a.reqid)
 
     @rule
-    def look(self):
+    def look(self) -> None:
         # entry(S, R, N, F, ...) :- allowed(S, R, ls, P), fqpath(P, D), inode(D, N, F, ...).
         self.entry <= ((a.session, a.reqid, i.name, i.fid, i.is_dir, self.fsize.get(i.fid, (i.fid, 0)).size, i.replication, i.time)
                        for a in self.allowed if a.op == "ls"

@@ -55,11 +55,11 @@ class Replication(Chunks):
     doomed = scratch("node, chunk")
 
     @bootstrap
-    def enter_safe_mode(self):
+    def enter_safe_mode(self) -> None:
         self.safe_mode <= [(self.now,)]
 
     @rule
-    def replica_views(self):
+    def replica_views(self) -> None:
         # wanted(C, Rep) :- owner(C, F, Length), committed, by_id(F, Rep).
         self.wanted <= ((o.chunk, b.replication) for o in self.owner for b in self.by_id if b.fid == o.fid and o.length != WRITING)
         # copies(C, count<D>) :- hold(C, D).
@@ -72,7 +72,7 @@ class Replication(Chunks):
         self.lost <= ((w.chunk,) for w in self.wanted if w.chunk not in self.copies)
 
     @rule
-    def leave_safe_mode(self):
+    def leave_safe_mode(self) -> None:
         self.chunk_count <= (agg.count() for w in self.wanted)
         self.lost_count <= (agg.count() for x in self.lost)
         # leaves(Since) :- repair(Now), safe_mode(Since), few chunks unseen or Now - Since > Timeout.
@@ -85,7 +85,7 @@ class Replication(Chunks):
         self.acting <= ((r.time,) for r in self.repair if not any(m for m in self.safe_mode))
 
     @rule
-    def health(self):
+    def health(self) -> None:
         # result(S, R, (Chunks, Short, Lost, Safe)) :- allowed(S, R, health).
         self.short_count <= (agg.count() for s in self.short)
         self.result <= ((a.session, a.reqid, (self.chunk_count.get((), (0,)).n, self.short_count.get((), (0,)).n,
@@ -93,7 +93,7 @@ class Replication(Chunks):
                         for a in self.allowed if a.op == "health")
 
     @rule
-    def watch_short(self):
+    def watch_short(self) -> None:
         # short_since(C, Now) @next :- acting(Now), short(C), not short_since(C).
         self.short_since <+ ((s.chunk, t.time) for t in self.acting for s in self.short if s.chunk not in self.short_since)
         # del short_since(C) @next :- acting(), short_since(C), not short(C).
@@ -104,7 +104,7 @@ class Replication(Chunks):
                           or i.node not in self.datanode or i.chunk not in self.owner)
 
     @rule
-    def order_copies(self):
+    def order_copies(self) -> None:
         # inflight_count(C, count<D>) :- inflight(C, D), datanode(D), not hb_chunk(D, C).
         self.inflight_count <= ((i.chunk, agg.count()) for i in self.inflight
                                 if i.node in self.datanode and (i.node, i.chunk) not in self.hb_chunk)
@@ -134,7 +134,7 @@ class Replication(Chunks):
                          if n.node == c.source)
 
     @rule
-    def condemn(self):
+    def condemn(self) -> None:
         # excess(C, N - Rep) :- copies(C, N), wanted(C, Rep), N > Rep.
         self.excess <= ((c.chunk, c.n - w.replication) for c in self.copies for w in self.wanted
                         if w.chunk == c.chunk and c.n > w.replication)

@@ -37,7 +37,9 @@ class ClusterMismatch(BloomError):
     code = "BLM501"
 
 
-def namenode_server(listen: str, store: str | os.PathLike[str] | None, secret: str | bytes | None = None, **parameters: Any) -> Node[NameNode]:
+def namenode_server(
+    listen: str, store: str | os.PathLike[str] | None, secret: str | bytes | None = None, **parameters: Any
+) -> Node[NameNode]:
     """A NameNode, ready to be entered or run.
 
     Args:
@@ -134,7 +136,7 @@ class DataNodeServer:
 
     def _lock_directory(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        file = self._stack.enter_context(open(self.directory / "lock", "w"))
+        file = self._stack.enter_context((self.directory / "lock").open("w"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -62,7 +62,7 @@ class Sessions(Protocol):
     session_sweep = periodic(session_sweep_s)
 
     @rule
-    def propose(self):
+    def propose(self) -> None:
         # unfit(S, R, 0, "ESTALE") :- request(S, R), session(S, A), R < A.
         self.unfit <= ((r.session, r.reqid, 0, "ESTALE") for r in self.request for s in self.session
                        if s.session == r.session and r.reqid < s.acked)
@@ -78,7 +78,7 @@ class Sessions(Protocol):
                           and not any(w for w in self.waiting if w.session == f.session and w.reqid == f.reqid))
 
     @rule
-    def local_log(self):
+    def local_log(self) -> None:
         # place(S, R, rank<S, R>) :- proposal(S, R).
         self.place <= ((p.session, p.reqid, agg.rank((p.session, p.reqid))) for p in self.proposal)
         # decided(Next + Place, ...) :- proposal(S, R, ...), place(S, R, Place), sequence(Next).
@@ -89,7 +89,7 @@ class Sessions(Protocol):
         self.sequence <+- (d.index + 1 for d in self.last)
 
     @rule
-    def order(self):
+    def order(self) -> None:
         # queue(I, ...) :- waiting(I, ...); decided(I, ...).
         self.queue <= self.waiting
         self.queue <= self.decided
@@ -111,7 +111,7 @@ class Sessions(Protocol):
         self.waiting <- (w for w in self.waiting if w.index in self.decree)
 
     @rule
-    def attempts(self):
+    def attempts(self) -> None:
         # attempt(S, R, I, ...) :- decree(I, S, R, ...), not answered(S, R).
         self.attempt <= ((d.session, d.reqid, d.index, d.op, d.path, d.args, d.time) for d in self.decree
                          if (d.session, d.reqid) not in self.answered)
@@ -121,7 +121,7 @@ class Sessions(Protocol):
         self.allowed <= (a for a in self.attempt if not any(f for f in self.fault if f.session == a.session and f.reqid == a.reqid))
 
     @rule
-    def verdicts(self):
+    def verdicts(self) -> None:
         # verdict(S, R, argmin<Code, Order>, ()) :- fault(S, R, Order, Code).      (unfit requests have faults, too)
         self.fault <= self.unfit
         worst = ((f.session, f.reqid, agg.argmin(f.code, f.order)) for f in self.fault)
@@ -137,7 +137,7 @@ class Sessions(Protocol):
                          if a.session == d.session and a.reqid == d.reqid)
 
     @rule
-    def respond(self):
+    def respond(self) -> None:
         # owed(S, R, C, N) :- request(N, C, S, R); held(S, R, C, N).
         self.owed <= ((r.session, r.reqid, r.client, r.nn) for r in self.request)
         self.owed <= self.held
@@ -149,7 +149,7 @@ class Sessions(Protocol):
         self.held <- (h for h in self.held if (h.session, h.reqid) in self.verdict)
 
     @rule
-    def remember(self):
+    def remember(self) -> None:
         # answered(S, R, C, V) @next :- decree(S, R), verdict(S, R, C, V).
         self.answered <+ (v for d in self.decree for v in self.verdict if v.session == d.session and v.reqid == d.reqid)
         # session(S, max<A>) @next :- decree(S, A).
@@ -160,7 +160,7 @@ class Sessions(Protocol):
         self.answered <- (a for n in self.acked_now for a in self.answered if a.session == n.session and a.reqid < n.acked)
 
     @rule
-    def forget(self):
+    def forget(self) -> None:
         # expired(S) :- session_sweep(), session(S, Seen), Seen + Retention < now.
         self.expired <= ((s.session,) for t in self.session_sweep for s in self.session
                          if s.seen + self.session_retention_s < t.time and s.session not in self.acked_now)

@@ -120,9 +120,10 @@ class Wire:
         if kind == b"D":
             return payload[1:]
         try:
-            return _decode(memoryview(payload)[1:])
+            message: Message = _decode(memoryview(payload)[1:])
         except msgspec.DecodeError as error:
             raise WireFault(f"a message that is none: {error}") from None
+        return message
 
     async def expect(self, kind: type[M]) -> M:
         """The next frame, which must be a message of this kind."""

@@ -27,7 +27,14 @@ REQUESTS = st.one_of(
 )
 BATCHES = st.lists(st.lists(st.tuples(st.sampled_from(["s", "t"]), REQUESTS), max_size=8), max_size=3)
 BEGINNING = [
-    [("s", one) for one in (("mkdir", "/a"), ("mkdir", "/a/a"), ("create", "/a/b", 1), ("mkdir", "/b"), ("addchunk", "/a/b", "h", ()), ("create", "/f", 1))]
+    [
+        ("s", ("mkdir", "/a")),
+        ("s", ("mkdir", "/a/a")),
+        ("s", ("create", "/a/b", 1)),
+        ("s", ("mkdir", "/b")),
+        ("s", ("addchunk", "/a/b", "h", ())),
+        ("s", ("create", "/f", 1)),
+    ]
 ]
 READS = ("ls", "stat", "exists", "chunks")
 

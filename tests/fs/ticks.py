@@ -59,6 +59,7 @@ class Stepped:
     def settle(self) -> None:
         """Ticks until nothing moves any more."""
         self.tick()
+        self.tick()
         while len(self.namenode.waiting):
             self.tick()
         self.tick()

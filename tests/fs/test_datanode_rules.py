@@ -1,0 +1,108 @@
+"""What a DataNode says, and what it need not say again, tick by tick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bloompy_fs.datanode import DataNode
+
+
+class SteppedDataNode:
+    """A DataNode, and what it has sent since `sent` was last asked."""
+
+    def __init__(self, **options: Any) -> None:
+        self.program = DataNode("me:1", namenode="nn", node="d0", incarnation=7, data="me:2", host="h", heartbeat_s=3.0, **options)
+        self.now = 100.0
+        self.tick()
+
+    def tick(self, seconds: float = 0.0) -> dict[str, list[tuple[Any, ...]]]:
+        self.now += seconds
+        sent = self.program.tick(self.now).sent
+        return {name: list(rows) for name, rows in sent.items() if rows}
+
+    def beat(self) -> dict[int, tuple[int, str]]:
+        """The reports of the next heartbeat: length and state by chunk."""
+        sent = self.tick(3.0)
+        assert len(sent["heartbeat"]) == 1
+        return self.reported(sent)
+
+    @staticmethod
+    def reported(sent: dict[str, list[tuple[Any, ...]]]) -> dict[int, tuple[int, str]]:
+        return {row[4]: (row[7], row[8]) for row in sent.get("report", ())}
+
+    def register(self, registration: str) -> dict[int, tuple[int, str]]:
+        """The NameNode answers a heartbeat; returns what is reported at once."""
+        self.program.heartbeat_ack.insert(("me:1", "nn", "d0", registration, "cluster"))
+        self.tick()
+        return self.reported(self.tick())
+
+    def acknowledge(self, registration: str, chunk: int, length: int, state: str = "ok") -> None:
+        self.program.report_ack.insert(("me:1", "nn", "d0", chunk, registration, length, state))
+        self.tick()
+
+
+def test_nothing_is_reported_before_it_is_registered() -> None:
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"))
+    assert node.beat() == {}
+
+
+def test_each_report_is_repeated_until_it_is_acknowledged() -> None:
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"), (2, 20, "ok"))
+    assert node.register("1.5") == {1: (10, "ok"), 2: (20, "ok")}
+    assert node.beat() == {1: (10, "ok"), 2: (20, "ok")}
+    node.acknowledge("1.5", 1, 10)
+    assert node.beat() == {2: (20, "ok")}
+    node.acknowledge("1.5", 2, 20)
+    assert node.beat() == {}
+
+
+def test_changes_are_reported_and_an_old_acknowledgement_does_not_count() -> None:
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"))
+    node.register("1.5")
+    node.acknowledge("1.5", 1, 10)
+    node.program.local.upsert((1, 10, "corrupt"))
+    assert node.beat() == {1: (10, "corrupt")}
+    node.acknowledge("1.5", 1, 10, "ok")
+    assert node.beat() == {1: (10, "corrupt")}
+    node.acknowledge("1.5", 1, 10, "corrupt")
+    node.program.local.delete(1)
+    assert node.beat() == {1: (0, "gone")}
+    node.acknowledge("1.5", 1, 0, "gone")
+    assert node.beat() == {}
+    assert not len(node.program.acked)
+
+
+def test_another_registration_has_everything_reported_at_once() -> None:
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"))
+    node.register("1.5")
+    node.acknowledge("1.5", 1, 10)
+    assert node.register("2.3") == {1: (10, "ok")}
+    node.acknowledge("1.5", 1, 10)  # a late one
+    assert node.beat() == {1: (10, "ok")}
+
+
+def test_a_nudge_has_it_say_at_once_what_changed() -> None:
+    node = SteppedDataNode()
+    node.register("1.5")
+    node.program.local.insert((3, 30, "ok"))
+    node.program.nudge.insert(("stored",))
+    assert node.reported(node.tick()) == {3: (30, "ok")}
+
+
+def test_large_reports_come_in_parts() -> None:
+    node = SteppedDataNode(report_rows=2)
+    node.program.local.insert(*((i, 10, "ok") for i in range(5)))
+    said: dict[int, tuple[int, str]] = {}
+    part = node.register("1.5")
+    while part:
+        assert len(part) <= 2
+        said |= part
+        for chunk, (length, state) in part.items():
+            node.program.report_ack.insert(("me:1", "nn", "d0", chunk, "1.5", length, state))
+        node.tick()
+        part = node.reported(node.tick())  # at once, not with the next heartbeat
+    assert sorted(said) == [0, 1, 2, 3, 4]
