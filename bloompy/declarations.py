@@ -288,7 +288,7 @@ def periodic(seconds: float) -> Periodic[Any, int, float]:
     span = Span.of_caller()
     schema = parse_schema("no: int -> time: float", resolver(sys._getframe()), span)
     if isinstance(seconds, Param):
-        return Periodic("periodic", schema, span, period=seconds)  # type: ignore[arg-type]  # named once the class is made
+        return Periodic("periodic", schema, span, period=seconds)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         raise DeclarationError(f"{seconds!r} is no period", span, hint="give seconds above 0, or a param")
     return Periodic("periodic", schema, span, period=float(seconds))
@@ -335,4 +335,4 @@ def module(program: type[T], **parameters: Any) -> T:
         program: a Bloom class.
         parameters: values for its params; a param of the outer class passes that one on.
     """
-    return ModuleDeclaration(program, parameters, Span.of_caller())
+    return ModuleDeclaration(program, parameters, Span.of_caller())  # type: ignore[return-value]  # typed as the program

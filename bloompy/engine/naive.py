@@ -7,7 +7,7 @@ happened. It is the oracle that the fast evaluators are compared with; keep it o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -111,6 +111,7 @@ class Naive:
 
     def __init__(self, program: Program, environment: Environment) -> None:
         self.program, self.environment = program, environment
+        self.on_violation: Callable[[InvariantViolation], None] | None = None
         self._queries = {id(rule): Query(rule, program, environment) for rule in program.rules}
         self._strata = strata(program)
         self._staged: dict[str, None] = {}
@@ -257,7 +258,10 @@ class Naive:
         for rule in self.program.rules:
             if rule.kind == "invariant" and right_sides[id(rule)]:
                 make = schema_of([Column(name) for name in head_names(rule.query)]).row.make
-                raise InvariantViolation(rule.place, [make(row) for row in right_sides[id(rule)]])
+                violation = InvariantViolation(rule.place, [make(row) for row in right_sides[id(rule)]])
+                if self.on_violation is None:
+                    raise violation
+                self.on_violation(violation)
 
     def _gather_pending(self, right_sides: Mapping[int, list[PlainRow]]) -> dict[str, Pending]:
         """Next-tick changes by collection. Raises KeyConflict for two rows to be placed at one key."""
