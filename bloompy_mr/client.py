@@ -14,6 +14,7 @@ from attrs import frozen
 
 from bloompy.runtime.node import Node
 from bloompy_mr import jobfile
+from bloompy_mr.addresses import listen_towards
 from bloompy_mr.errors import JobError, JobFailed, UnknownJob
 from bloompy_mr.files import FS_SCHEME, files_of, join
 from bloompy_mr.job import job_of
@@ -98,16 +99,17 @@ class Client:
     Args:
         jobtracker: its address, "host:port".
         secret: the cluster's secret; jobs are signed with it.
-        listen: own address, for the replies.
+        listen: own address, for the replies; by default a free port of the interface towards the JobTracker.
         timeout_s: seconds to wait for a reply.
         fs_secret: secret of the file systems; the cluster's own by default.
     """
 
     def __init__(
-        self, jobtracker: str, *, secret: bytes, listen: str = "127.0.0.1:0", timeout_s: float = 10.0, fs_secret: bytes | None = None
+        self, jobtracker: str, *, secret: bytes, listen: str | None = None, timeout_s: float = 10.0, fs_secret: bytes | None = None
     ) -> None:
         self.fs_secret = secret if fs_secret is None else fs_secret
-        self.jobtracker, self.secret, self.listen, self.timeout_s = jobtracker, secret, listen, timeout_s
+        self.jobtracker, self.secret, self.timeout_s = jobtracker, secret, timeout_s
+        self.listen = listen or listen_towards(jobtracker)
         self._reqid = random.getrandbits(40) << 20
         self._stack = ExitStack()
 

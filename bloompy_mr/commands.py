@@ -218,8 +218,8 @@ def jobtracker_command(listen: str, expiry_s: float, secret: bytes | None) -> No
 
 @mr.command("tasktracker")
 @_jobtracker_option
-@click.option("--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT")
-@click.option("--host", help="Name of this machine for locality; the host of --listen by default.")
+@click.option("--listen", metavar="HOST:PORT", help="By default a free port of the interface towards the JobTracker.")
+@click.option("--host", help="Name of this machine for locality, as its DataNode has it; the host name by default.")
 @click.option("--directory", type=click.Path(file_okay=False), help="Work directory; a temporary one by default.")
 @click.option("--map-slots", default=2, show_default=True, type=click.IntRange(0))
 @click.option("--reduce-slots", default=2, show_default=True, type=click.IntRange(0))
@@ -229,7 +229,7 @@ def jobtracker_command(listen: str, expiry_s: float, secret: bytes | None) -> No
 @_secret_option
 def tasktracker_command(
     jobtracker: str,
-    listen: str,
+    listen: str | None,
     host: str | None,
     directory: str | None,
     map_slots: int,

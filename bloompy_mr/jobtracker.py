@@ -26,4 +26,5 @@ class JobTracker(FcfsJobTracker, Late):
         slow_start: part of the maps that is done before reduces start.
         speculative_lag_s, slow_task_percentile, slow_node_percentile, speculative_cap: LATE's parameters; an attempt is
             not judged before it has run for the lag (seconds), the cap is a part of all slots of a kind.
+        count_finished: whether rates of succeeded attempts take part in LATE's threshold for slow tasks; the paper's do not.
     """

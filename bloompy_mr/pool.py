@@ -32,6 +32,7 @@ Miss: TypeAlias = Callable[..., object]
 
 _log = logging.getLogger(__name__)
 _STDERR_TAIL_BYTES = 4096
+CLOSE_TIMEOUT_S = 5.0
 
 
 @frozen
@@ -127,7 +128,7 @@ class Pool:
         shutil.rmtree(self.directory / f"job-{row.jobid}", ignore_errors=True)
 
     def close(self) -> None:
-        """Kill all workers."""
+        """Kill all workers, and wait until they are gone."""
         with self._lock:
             self._closed = True
             workers = [*self._running.values(), *self._idle]
@@ -135,6 +136,8 @@ class Pool:
             self._idle.clear()
         for worker in workers:
             worker.kill()
+        for worker in workers:
+            worker.listener.join(CLOSE_TIMEOUT_S)
 
     @property
     def processes(self) -> dict[Attempt, int]:
@@ -202,7 +205,8 @@ class Worker:
                 start_new_session=True,
             )
         self.send(pool._hello)
-        threading.Thread(target=self._listen, name=f"worker {self.process.pid}", daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, name=f"worker {self.process.pid}", daemon=True)
+        self.listener.start()
 
     def begin(self, attempt: Attempt, start: talk.Start) -> None:
         """Run an attempt."""

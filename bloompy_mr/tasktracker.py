@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from bloompy.runtime.node import Node
+from bloompy.transports.addresses import split_address
+from bloompy_mr.addresses import listen_towards
 from bloompy_mr.pool import Limits, Pool
 from bloompy_mr.shuffle import ShuffleServer
 from bloompy_mr.slots import Slots
@@ -23,7 +25,7 @@ class TaskTracker:
     Args:
         jobtracker: the JobTracker's address.
         secret: the cluster's secret.
-        listen: address to listen at, port 0 for a free one; its host is also that of the data port.
+        listen: address to listen at, whose host is also that of the data port; by default as for a `Client`.
         host: name of the machine for locality; as DataNodes name it; by default its host name.
         directory: work directory; by default a temporary one, removed at the end.
         map_slots, reduce_slots: tasks of each kind that run at once.
@@ -37,7 +39,7 @@ class TaskTracker:
         jobtracker: str,
         *,
         secret: bytes,
-        listen: str = "127.0.0.1:0",
+        listen: str | None = None,
         host: str | None = None,
         directory: str | Path | None = None,
         map_slots: int = 2,
@@ -46,7 +48,8 @@ class TaskTracker:
         limits: Limits | None = None,
         fs_secret: bytes | None = None,
     ) -> None:
-        self.jobtracker, self.secret, self.listen = jobtracker, secret, listen
+        self.jobtracker, self.secret = jobtracker, secret
+        self.listen = listen or listen_towards(jobtracker)
         self.fs_secret = secret if fs_secret is None else fs_secret
         self.host = host or socket.gethostname()
         self.directory = Path(directory).resolve() if directory is not None else None
@@ -57,7 +60,7 @@ class TaskTracker:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             directory = self.directory or self._temporary(stack)
-            shuffle = ShuffleServer(directory, self.secret, self.listen.rpartition(":")[0].strip("[]"))
+            shuffle = ShuffleServer(directory, self.secret, split_address(self.listen)[0])
             stack.callback(shuffle.close)
             self.program = Slots(
                 jobtracker=self.jobtracker,

@@ -9,6 +9,9 @@ When a tracker asks for work of a kind, no task of that kind waits, and fewer sp
 the tracker is not slow, the slow task with the longest time to its end gets a second attempt there. Percentiles are by
 nearest rank. Choices the paper leaves open: a tracker asks with its heartbeat; when several ask in one tick the one of
 least name that can be given a task is served; among jobs FCFS order decides; of equal times left the least task.
+
+Rates are those of running attempts, so the last straggler, when nothing else of its job has run for 60 s, is compared with
+itself and not found. With `count_finished` the rates of succeeded attempts count too, and it is.
 """
 
 from __future__ import annotations
@@ -31,11 +34,13 @@ class Late(Fcfs):
     slow_task_percentile = param(25)
     slow_node_percentile = param(25)
     speculative_cap = param(0.1)
+    count_finished = param(False)
 
     asks = scratch("tracker, kind")
     asked_kind = scratch("kind")
     waiting_kind = scratch("kind")
     rate = scratch("jobid, taskid, n -> kind, tracker, speculative, rate, time_left")
+    sample = scratch("jobid, taskid, n -> kind, rate")
     slow_task_threshold = scratch("jobid, kind -> rate")
     ran = scratch("tracker, jobid, kind")
     part = scratch("tracker, jobid, kind, taskid, n -> progress")
@@ -74,8 +79,14 @@ class Late(Fcfs):
                       for k in self.asked_kind for a in self.live
                       if a.kind == k.kind and self.now - a.start >= self.speculative_lag_s and a.jobid in self.active
                       for progress in (self.progress.get((a.jobid, a.taskid, a.n), (0, 0, 0, 0, "", 0.0)).progress,))
-        # slow_task_threshold(Job, Kind, percentile<Rate, 25>) :- rate(Job, …, Kind, Rate).
-        self.slow_task_threshold <= ((r.jobid, r.kind, agg.percentile(r.rate, self.slow_task_percentile)) for r in self.rate)
+        # sample(Attempt, Kind, Rate) :- rate(Attempt, Kind, Rate).            With count_finished also of what has succeeded.
+        self.sample <= ((r.jobid, r.taskid, r.n, r.kind, r.rate) for r in self.rate)
+        self.sample <= ((a.jobid, a.taskid, a.n, a.kind, 1.0 / max(e.finish - a.start, 1e-6))
+                        for k in self.asked_kind for d in self.done for a in self.attempt for e in self.ended
+                        if self.count_finished and d.kind == k.kind and a.jobid == d.jobid and a.taskid == d.taskid and a.n == d.n
+                        and e.jobid == d.jobid and e.taskid == d.taskid and e.n == d.n)
+        # slow_task_threshold(Job, Kind, percentile<Rate, 25>) :- sample(Job, …, Kind, Rate).
+        self.slow_task_threshold <= ((s.jobid, s.kind, agg.percentile(s.rate, self.slow_task_percentile)) for s in self.sample)
         # speculated(Job, Task) :- live(Job, Task, …, speculative).
         self.speculated <= ((a.jobid, a.taskid) for a in self.live if a.speculative)
 

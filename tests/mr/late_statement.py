@@ -17,7 +17,9 @@ def nearest_rank(values: list[float], percent: float) -> float:
     return sorted(values)[max(1, math.ceil(percent / 100 * len(values))) - 1]
 
 
-def late_choices(jt: Any, asking: set[str], now: float, *, lag_s: float = 60.0, slow_start: float = 0.05) -> Choice:
+def late_choices(
+    jt: Any, asking: set[str], now: float, *, lag_s: float = 60.0, slow_start: float = 0.05, count_finished: bool = False
+) -> Choice:
     """What LATE proposes in a tick in which these trackers send a heartbeat."""
     ended = {(e.jobid, e.taskid, e.n): e.state for e in jt.ended}
     attempts = {(a.jobid, a.taskid, a.n): a for a in jt.attempt}
@@ -56,7 +58,12 @@ def late_choices(jt: Any, asking: set[str], now: float, *, lag_s: float = 60.0, 
                 sums = {name: math.fsum(parts) for name, parts in scores.items()}
                 if not sums or sums.get(tracker, 0.0) < nearest_rank(list(sums.values()), 25):
                     continue
-                slow_task = nearest_rank(list(rates.values()), 25)
+                sample = list(rates.values())
+                if count_finished:
+                    finish = {(e.jobid, e.taskid, e.n): e.finish for e in jt.ended}
+                    own_kind = [(key, a) for key, a in succeeded.items() if key[0] == jobid and a.kind == kind]
+                    sample += [1 / max(finish[key] - a.start, 1e-6) for key, a in own_kind]
+                slow_task = nearest_rank(sample, 25)
                 eligible = {}
                 for key, rate in rates.items():
                     a = category[key]

@@ -180,6 +180,33 @@ def test_a_tracker_that_dies_in_the_middle_of_a_job_costs_nothing_but_time(texts
         assert status.attempts["KILLED"] == len(lost)
 
 
+def test_a_hanging_attempt_is_overtaken_by_a_speculative_one(tmp_path: Path):
+    """LATE with real processes: of six maps one hangs; a second attempt of it wins and the first is killed."""
+    for i in range(6):
+        (tmp_path / f"{i}.txt").write_text("word\n" * 150)
+    marker = str(tmp_path / "hung")
+
+    def map(key: int, line: str):
+        try:
+            os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            time.sleep(0.02)
+        else:
+            time.sleep(1000)
+        yield line, 1
+
+    with LocalCluster(3, map_slots=3, reduce_slots=1, heartbeat_s=0.2, speculative_lag_s=1.0, slow_start=1.0) as cluster:
+        jobid = cluster.client.submit(evolve(wordcount.make(), map=map), str(tmp_path / "*.txt"), str(tmp_path / "out"))
+        status = cluster.client.wait(jobid, timeout_s=60)
+        attempts = cluster.client.attempts(jobid)
+    assert counts_of(tmp_path / "out") == {"word": 900}
+    assert status.attempts["SPECULATIVE"] >= 1
+    (hung,) = [one for one in attempts if one.state == "KILLED" and not one.speculative]
+    (winner,) = [one for one in attempts if one.taskid == hung.taskid and one.state == "SUCCEEDED"]
+    assert winner.speculative
+    assert winner.tracker != hung.tracker
+
+
 def test_a_job_signed_with_another_secret_is_refused(cluster: LocalCluster, texts: Path, tmp_path: Path):
     client = Client(cluster.address, secret=cluster.secret)
     with client:
