@@ -129,7 +129,7 @@ class Node(Generic[P]):
         try:
             return await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
-            found = _only(group)
+            found = _only(group, self._error)
             if found is error:
                 return False
             raise found from found.__cause__
@@ -387,13 +387,13 @@ def _log_violation(violation: InvariantViolation) -> None:
     _LOG.error("%s", violation)
 
 
-def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception that nested groups hold, else the group."""
+def _only(group: BaseExceptionGroup[BaseException], ending: BaseException | None) -> BaseException:
+    """The one exception that nested groups hold, where those that follow from the node's end do not count; else the group."""
     leaves: list[BaseException] = []
     groups: list[BaseException] = [group]
     for each in groups:
         if isinstance(each, BaseExceptionGroup):
             groups += each.exceptions
-        elif not any(each is leaf for leaf in leaves):
+        elif not any(each is leaf for leaf in leaves) and not (ending is not None and each.__cause__ is ending):
             leaves.append(each)
     return leaves[0] if len(leaves) == 1 else group
