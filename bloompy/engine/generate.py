@@ -282,13 +282,19 @@ class _Generator:
                 if isinstance(node, Aggregate):
                     lists.setdefault(node.arguments, len(lists))
         group = ast.Tuple([self._expression(one) for one in keys], ast.Load())
+        arguments_of = {arguments: self._argument(arguments) for arguments in lists}
+        early: list[ast.stmt] = []
+        if any(_lazy_lookup(expression) for expression in self.query.head):  # a binding that lacks a row counts nowhere
+            early = [_assign(f"_argument{i}", arguments_of[arguments]) for arguments, i in lists.items()]
+            arguments_of = {arguments: _name(f"_argument{i}") for arguments, i in lists.items()}
         collect: list[ast.stmt] = [
             _assign("_group", group),
+            *early,
             *_statements("_lists = _groups.get(_group)"),
             *_statements(f"if _lists is None:\n    _groups[_group] = _lists = ({'[], ' * len(lists)})"),
         ]
         for arguments, i in lists.items():
-            collect.append(ast.Expr(ast.Call(_parse(f"_lists[{i}].append"), [self._argument(arguments)], [])))
+            collect.append(ast.Expr(ast.Call(_parse(f"_lists[{i}].append"), [arguments_of[arguments]], [])))
         columns: list[ast.expr] = []
         for expression in self.query.head:
             position = keys.index(expression) if not _aggregates(expression) else None

@@ -21,6 +21,7 @@ from bloompy.ir.nodes import (
     Expression,
     Field,
     Iterate,
+    Lookup,
     Member,
     Parameter,
     Python,
@@ -226,8 +227,13 @@ class _Planner:
                 for column_side, value in (expression.parts, expression.parts[::-1]):
                     column = _column(column_side, scan)
                     needs = free_names(value) & names
-                    if column is not None and not needs & own:
+                    if column is not None and not needs & own and not _looks_up(value):
                         yield _Equality(position, column, value, frozenset(needs), is_safe(value))
+
+
+def _looks_up(expression: Expression) -> bool:
+    """Whether evaluating an expression may drop the binding; such a one is tested, never sought in an index."""
+    return any(isinstance(node, Lookup) for node in walk(expression))
 
 
 def _column(expression: Expression, scan: Scan) -> int | None:
