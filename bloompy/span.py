@@ -29,7 +29,7 @@ class Span:
     @classmethod
     def of_frame(cls, frame: FrameType) -> Span:
         """The span of the call that a frame is executing (columns where the interpreter knows them)."""
-        positions = list(frame.f_code.co_positions())[frame.f_lasti // 2] if frame.f_lasti >= 0 else (None,) * 4
+        positions = _positions(frame.f_code)[frame.f_lasti // 2] if frame.f_lasti >= 0 else (None,) * 4
         line, end_line, column, end_column = positions
         line = line or frame.f_lineno
         return cls(line, column or 0, end_line or line, end_column or column or 0, frame.f_code.co_filename)
@@ -57,6 +57,18 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+_last: tuple[CodeType | None, list[tuple[int | None, ...]]] = (None, [])
+
+
+def _positions(code: CodeType) -> list[tuple[int | None, ...]]:
+    """The positions of all instructions; kept, since a class body asks once for each declaration and they are many."""
+    global _last
+    known, positions = _last
+    if known is not code:
+        _last = code, positions = code, list(code.co_positions())
+    return positions
 
 
 UNKNOWN = Span(0, 0, 0, 0)

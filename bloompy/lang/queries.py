@@ -99,6 +99,9 @@ class Query(Expressions):
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             for one in test.values:
                 yield from self.conditions(one)
+        elif isinstance(test, ast.Compare) and len(test.ops) > 1 and _splits(test):
+            for one in _pairs(test):
+                yield from self.conditions(one)
         else:
             yield nodes.Condition(self.without_aggregates(test), self.span(test))
 
@@ -362,6 +365,24 @@ def _check_types(query: Query, head: Head, columns: list[Column]) -> None:
         why = misfit(expression, column, query.names.collections, query.values)
         if why:
             raise ColumnTypeError(f"column {column.name!r}: {why}", query.span(node), hint=f"declared is {column}")
+
+
+def _splits(test: ast.Compare) -> bool:
+    """Whether a chain of comparisons may be taken apart: what stands between is free to evaluate twice."""
+    return all(isinstance(one, ast.Name | ast.Constant) or _is_column(one) for one in test.comparators[:-1])
+
+
+def _is_column(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+
+
+def _pairs(test: ast.Compare) -> Iterator[ast.Compare]:
+    """`a == b` and `b == c` of `a == b == c`, so that each can be a join."""
+    lefts = [test.left, *test.comparators]
+    for left, operator, right in zip(lefts, test.ops, test.comparators, strict=False):
+        pair = ast.copy_location(ast.Compare(left, [operator], [right]), left)
+        pair.end_lineno, pair.end_col_offset = right.end_lineno, right.end_col_offset
+        yield pair
 
 
 def _bound(target: ast.expr) -> Iterator[ast.Name]:
