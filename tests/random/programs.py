@@ -469,7 +469,11 @@ class _Writer:
         if pick < 0.92:
             divisor = self._expression("i", scope, 0)
             return f"{divisor} != 0 and 4 // {divisor} > 1"
-        if pick < 0.94:
+        if pick < 0.93 and scope.rows:
+            (row, declared), other = self.random.choice(scope.rows), self.random.choice(scope.rows)[0]
+            constants = self._row_text([self._constant(type_) for type_ in declared.types])
+            return self.random.choice([f"{row} == {other}", f"{row} != {constants}", f"{row} in ({constants}, {other})", f"len({row}) == 2"])
+        if pick < 0.95:
             return self.random.choice(["self.step % 2 == 0", "self.rand < 0.5", "self.now > 3", 'self.me == "n1"', "self.limit > 2"])
         return self._comparison(scope, depth)
 
@@ -550,7 +554,9 @@ class _Writer:
         found = [(one, self.random.choice(columns)) for one in self.positive if one.keys and (columns := _columns(one, "i"))]
         if found and self.random.random() < 0.3:
             declared, column = self.random.choice(found)
-            return f"self.{declared.name}[{self._key(declared, scope)}].{column}"
+            looked_up = f"self.{declared.name}[{self._key(declared, scope)}].{column}"
+            lazy = [f"({a} and {looked_up})", f"({looked_up} if {self._comparison(scope, 0)} else {b})"]
+            return self.random.choice([looked_up, looked_up, looked_up, *lazy])
         found = [(one, self.random.choice(columns)) for one in self.negative if one.keys and (columns := _columns(one, "i"))]
         if found and self.random.random() < 0.3:
             declared, column = self.random.choice(found)
