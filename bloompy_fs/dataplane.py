@@ -100,6 +100,8 @@ class DataPlane:
             pass
         except (BloomError, WireFault, OSError) as error:
             log.warning("DataNode %s dropped the connection of %s: %s", self.node, peer, error)
+        except Exception:  # a fault of ours: it ends this connection, not the DataNode
+            log.exception("DataNode %s failed to serve %s", self.node, peer)
         finally:
             await wire.close()
 
@@ -186,6 +188,18 @@ class DataPlane:
                 position += len(data)
 
     # -- what the NameNode orders
+
+    async def obey(self, kind: str, chunk: int, target: str) -> None:
+        """Carry out an order: "copy" to the data port at `target`, "delete", or "verify"."""
+        match kind:
+            case "copy":
+                await self.copy(chunk, target)
+            case "delete":
+                await self.delete(chunk)
+            case "verify":
+                await self.verify(chunk)
+            case _:
+                log.error("DataNode %s does not know the order %r", self.node, kind)
 
     async def copy(self, chunk: int, target: str) -> None:
         """Copy a chunk to the DataNode at an address, if it is whole; what fails is logged, the NameNode orders again."""

@@ -189,12 +189,10 @@ class DataNodeServer:
     async def _obey(self, plane: DataPlane, orders: MemoryObjectReceiveStream[tuple[str, int, str]]) -> None:
         async with orders:
             async for kind, chunk, target in orders:
-                if kind == "copy":
-                    await plane.copy(chunk, target)
-                elif kind == "delete":
-                    await plane.delete(chunk)
-                elif kind == "verify":
-                    await plane.verify(chunk)
+                try:
+                    await plane.obey(kind, chunk, target)
+                except Exception:  # the NameNode orders again
+                    log.exception("DataNode %s failed to %s chunk %d", self.identity.node, kind, chunk)
 
     def _acknowledged(self, ack: Any) -> None:
         if not ack.registration:

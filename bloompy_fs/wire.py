@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from copy import copy
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 from zlib import crc32
 
 import anyio
@@ -23,6 +23,9 @@ from bloompy.transports.authentication import ACCEPTED, HELLO_BYTES, TAG_BYTES, 
 FRAME_LIMIT_BYTES = 1024 * 1024
 _HEADER = struct.Struct(">cII")
 _LENGTH = struct.Struct(">I")
+
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Hop(msgspec.Struct, frozen=True, array_like=True):
@@ -40,14 +43,14 @@ class Write(msgspec.Struct, frozen=True, tag="write"):
         chain: the DataNodes after this one.
     """
 
-    chunk: int
+    chunk: Count
     chain: tuple[Hop, ...] = ()
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """All data was sent: so many bytes."""
 
-    length: int
+    length: Count
 
 
 class Stored(msgspec.Struct, frozen=True, tag="stored"):
@@ -60,8 +63,8 @@ class Stored(msgspec.Struct, frozen=True, tag="stored"):
 class Read(msgspec.Struct, frozen=True, tag="read"):
     """Send bytes of a chunk: data frames follow, then Finished. Length -1 is all to the end."""
 
-    chunk: int
-    offset: int = 0
+    chunk: Count
+    offset: Count = 0
     length: int = -1
 
 
@@ -112,6 +115,9 @@ class Wire:
             if kind not in (b"M", b"D") or length > FRAME_LIMIT_BYTES + TAG_BYTES + 1:
                 raise WireFault(f"a frame of kind {kind!r} and {length} bytes")
             sealed = await self._receive.receive_exactly(length)
+        return self._opened(kind, checksum, sealed)
+
+    def _opened(self, kind: bytes, checksum: int, sealed: bytes) -> Message | bytes:
         if crc32(sealed) != checksum:
             raise WireFault("a frame was damaged on its way")
         payload = self._seal_in.open(sealed)
