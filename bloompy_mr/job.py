@@ -72,7 +72,7 @@ class Job:
 
 
 def job_of(written: Any, name: str = "", **changes: Any) -> Job:
-    """The job that a user wrote as a `Job`, as a class with `map`, `reduce`, … as methods, or as an instance of such a class.
+    """The job that a user wrote as a `Job`, as a class with `map`, `reduce`, … as methods, an instance of it, or a function that makes one.
 
     Args:
         written: one of these.
@@ -82,6 +82,8 @@ def job_of(written: Any, name: str = "", **changes: Any) -> Job:
     Raises:
         JobError: it has no `map`, or an attribute does not fit.
     """
+    if inspect.isroutine(written):
+        return job_of(_made(written), name, **changes)
     if isinstance(written, Job):
         found = {one.name: getattr(written, one.name) for one in Job.__attrs_attrs__}
     else:
@@ -96,10 +98,13 @@ def job_of(written: Any, name: str = "", **changes: Any) -> Job:
 
 
 def _instance(written: Any) -> Any:
-    if not inspect.isclass(written):
-        return written
+    return _made(written) if inspect.isclass(written) else written
+
+
+def _made(maker: Callable[[], Any]) -> Any:
     try:
-        return written()
-    except TypeError as error:
-        hint = "a job class is made without arguments; give an instance instead"
-        raise JobError(f"{written.__name__}() failed: {error}", hint=hint) from error
+        inspect.signature(maker).bind()
+    except (TypeError, ValueError) as error:
+        hint = "a job class or a function that makes a job takes no arguments; give what it makes instead"
+        raise JobError(f"{maker.__qualname__} cannot be called without arguments: {error}", hint=hint) from None
+    return maker()

@@ -312,6 +312,12 @@ def test_a_job_that_does_not_fit_is_an_error(attributes: dict[str, Any], message
         Job(**attributes)
 
 
+def test_a_function_that_makes_a_job_is_a_job():
+    assert job_of(wordcount.make).name == "wordcount"
+    with pytest.raises(JobError, match="make cannot be called without arguments"):
+        job_of(grep.make)
+
+
 def test_something_without_a_map_is_no_job():
     with pytest.raises(JobError, match="has no method map"):
         job_of(object())
