@@ -50,7 +50,7 @@ class Bloom:
     _owners: ClassVar[dict[str, type[Bloom]]] = {}
     _own_rules: ClassVar[dict[str, tuple[list[nodes.Rule], list[nodes.Collection]]]] = {}
 
-    dead_letter = Table[int, str, Any, str, float](
+    dead_letter = Table[Any, int, str, Any, str, float](
         "table",
         parse_schema("no: int -> channel: str, row, error: str, time: float", {"int": int, "str": str, "float": float}.__getitem__),
         UNKNOWN,
@@ -141,6 +141,8 @@ class Bloom:
             input of the tick is in `error.batch`.
         """
         machine: Machine = self._machine
+        if machine.on_stage is not None:
+            raise UsageError("a program that a node runs ticks by itself", hint="insert, and read or await what follows")
         tick = machine.run(machine.take(machine.clock() if now is None else now))
         for channel, rows in tick.sent.items():
             _deliver(machine, machine.program.by_name[channel], rows)

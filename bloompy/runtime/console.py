@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from bloompy.ir.nodes import Program, Scan
 
@@ -20,7 +21,8 @@ def start_reading(take: Callable[[str], None]) -> None:
     """Pass each line of standard input on, without its end, from a thread of its own that ends with the process."""
 
     def read() -> None:
-        for line in sys.stdin:
-            take(line.rstrip("\r\n"))
+        with suppress(OSError, ValueError):  # closed, or not to be read from
+            for line in sys.stdin or ():
+                take(line.rstrip("\r\n"))
 
     threading.Thread(target=read, name="bloompy stdio", daemon=True).start()

@@ -62,6 +62,8 @@ class Driver:
 
     def receive(self, peer: str, frame: bytes) -> None:
         """Take in a frame: its rows wait in the mailbox."""
+        if self.stopped:
+            return
         self.counters.frames_received += 1
         for channel, rows in self._codec.decode(frame, lambda reason, error: self.refuse(peer, reason, error)):
             self.counters.rows_received += len(rows)

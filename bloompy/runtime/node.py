@@ -94,7 +94,9 @@ class Node(Generic[P]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._driver: Driver | None = None
         self._error: BaseException | None = None
-        self._woken = self._used = False
+        self._stop: asyncio.Event | None = None
+        self._woken = self._used = self._leaving = False
+        self._address = ""
 
     @property
     def address(self) -> str:
@@ -329,9 +331,15 @@ class Node(Generic[P]):
 
     def _from_outside(self, work: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:  # the loop has closed since
+            work.close()
+            raise NodeStopped("the node was stopped") from None
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise NodeStopped("the node was stopped") from None
         except BaseException:
             future.cancel()
             raise
@@ -341,7 +349,8 @@ class Node(Generic[P]):
             self._stop = asyncio.Event()
             async with self:
                 started.set_result(None)
-                await self._stop.wait()
+                if not self._leaving:
+                    await self._stop.wait()
 
         try:
             asyncio.run(serve())
@@ -352,11 +361,10 @@ class Node(Generic[P]):
                 self._error = error
 
     def _stop_thread(self) -> None:
-        if self._loop is not None and hasattr(self, "_stop"):
+        self._leaving = True
+        if self._stop is not None and self._loop is not None:
             self._soon(self._stop.set)
         self._thread.join()
-
-    _address = ""
 
 
 def _secret(given: str | bytes | None) -> bytes | None:

@@ -1,7 +1,8 @@
 """Durable tables in one file: sqlite3 from the standard library, in WAL mode, synchronised at every commit.
 
-One transaction a tick. It runs in the node's own thread: nothing of a tick may leave before it is safe, so there is nothing
-else for the node to do, and handing it to another thread costs more than the shortest synchronisations take.
+One transaction a tick, in the node's own thread. Nothing of a tick may leave before it is safe, so the node has nothing else to
+do meanwhile; what arrives waits in the sockets and shares the next transaction. Handing each commit to another thread and back
+was measured at 0.2 to 0.4 ms more where a synchronisation takes 0.2 ms, and where it takes 3 ms nothing is gained.
 """
 
 from __future__ import annotations

@@ -1,12 +1,30 @@
-"""Frames in a stream of bytes: four bytes of length, big-endian, then the frame."""
+"""Frames in a stream of bytes: four bytes of length, big-endian, then the frame; and how a stream is set up for them."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 from bloompy.errors import WireError
 
 _PREFIX = 4
+_SILENCE_S = 15
+
+
+def set_up(transport: asyncio.Transport) -> None:
+    """Have a connection end when the peer's machine has not answered for a while: it may have vanished without a word.
+
+    asyncio itself has set TCP_NODELAY.
+    """
+    connection = transport.get_extra_info("socket")
+    options = {"TCP_KEEPIDLE": _SILENCE_S // 3, "TCP_KEEPINTVL": _SILENCE_S // 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": _SILENCE_S * 1000}
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in options.items():
+            if hasattr(socket, name):  # not all systems have all of them
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def prefixed(frame: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bloompy.errors import AuthenticationError, BloomError
 from bloompy.transports.authentication import ACCEPTED, HELLO_BYTES, TAG_BYTES, Listener, Seal
-from bloompy.transports.framing import FrameReader, prefixed
+from bloompy.transports.framing import FrameReader, prefixed, set_up
 
 if TYPE_CHECKING:
     from bloompy.transports.tcp import TcpTransport
@@ -36,6 +36,7 @@ class Incoming(asyncio.Protocol):
         """Begin to wait for the hello."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        set_up(transport)
         host, port, *_ = transport.get_extra_info("peername") or ("?", 0)
         self.peer = f"{host}:{port}"
         self._deadline = self._owner.loop.call_later(self._owner.limits.handshake_s, self._too_slow)

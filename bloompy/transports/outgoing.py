@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bloompy.errors import AuthenticationError, BloomError, WireError
 from bloompy.transports.addresses import split_address
 from bloompy.transports.authentication import ACCEPTED, HELLO_BYTES, Caller, Seal
-from bloompy.transports.framing import FrameReader, prefixed
+from bloompy.transports.framing import FrameReader, prefixed, set_up
 
 if TYPE_CHECKING:
     from bloompy.transports.tcp import TcpTransport
@@ -103,6 +103,7 @@ class Outgoing(asyncio.Protocol):
         """Say hello."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        set_up(transport)
         transport.write(prefixed(self._caller.hello))
 
     def data_received(self, data: bytes) -> None:

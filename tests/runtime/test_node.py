@@ -122,6 +122,12 @@ async def test_a_node_runs_once_and_a_program_in_one_node() -> None:
             pass
 
 
+async def test_a_program_that_a_node_runs_is_not_stepped_by_hand() -> None:
+    async with Node(Protocol()) as node:
+        with pytest.raises(UsageError, match="ticks by itself"):
+            node.program.tick()
+
+
 async def test_a_program_that_was_read_before_still_gets_its_address() -> None:
     program = KeyValue()
     assert len(program.data) == 0

@@ -8,7 +8,7 @@ import enum
 import math
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal  # noqa: F401  # Literal stands in a schema
 
 import attrs
 import msgspec
