@@ -43,7 +43,7 @@ def main(programs: int, first_seed: int, keep_going: bool) -> None:
     for seed in range(first_seed, first_seed + programs):
         source, stream = case(seed)
         try:
-            outcome = compare(source.text, stream)
+            outcome = compare(source.text, stream, second=source.reversed_text if seed % 4 == 0 else None)
         except Exception as error:
             print(f"seed {seed}: {type(error).__name__}: {error}\n{shown(source, stream)}")
             raise
@@ -51,8 +51,8 @@ def main(programs: int, first_seed: int, keep_going: bool) -> None:
         counts["programs"] += 1
         if outcome.difference is not None:
             differences += 1
-            small, little = shrunk(source, stream, lambda one, two: compare(one.text, two).difference is not None)
-            print(f"--- seed {seed} differs\n{shown(small, little)}\n{compare(small.text, little).difference}", flush=True)
+            small, little = shrunk(source, stream, lambda one, two: _difference(one, two) is not None)
+            print(f"--- seed {seed} differs\n{shown(small, little)}\n{_difference(small, little)}", flush=True)
             if not keep_going:
                 break
         if (seed - first_seed + 1) % 500 == 0:
@@ -60,6 +60,10 @@ def main(programs: int, first_seed: int, keep_going: bool) -> None:
     print(f"{counts['programs']} programs, {differences} differences, {time.monotonic() - started:.0f} s")
     print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
     sys.exit(1 if differences else 0)
+
+
+def _difference(source: Source, stream: tuple[Input, ...]) -> str | None:
+    return compare(source.text, stream).difference or compare(source.text, stream, second=source.reversed_text).difference
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import define, field
@@ -27,15 +27,24 @@ class Outcome:
     difference: str | None = None
 
 
-def compare(program: str, stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen")) -> Outcome:
-    """Run the class P of a text on both evaluators and compare everything that can be seen after each tick."""
+def compare(
+    program: str, stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen"), second: str | None = None
+) -> Outcome:
+    """Run the class P of a text on both evaluators and compare everything that can be seen after each tick.
+
+    Args:
+        program: the text.
+        stream: the input.
+        evaluators: what to run it on.
+        second: for the second evaluator another text that means the same.
+    """
     outcome = Outcome()
     try:
-        made: type[Bloom] = exec_source(program, name="<random program>")["P"]
+        classes: list[type[Bloom]] = [exec_source(text, name="<random program>")["P"] for text in (program, second) if text]
     except BloomError as error:
         outcome.counts[f"rejected {type(error).__name__}"] += 1
         return outcome
-    sides = [_Side(lambda evaluator=evaluator: machine_of(made("n1", seed=1, evaluator=evaluator))) for evaluator in evaluators]
+    sides = [_Side(classes[0], evaluators[0]), _Side(classes[-1], evaluators[1])]
     for number, given in enumerate(stream, 1):
         seen = [side.tick(given) for side in sides]
         outcome.counts["ticks"] += 1
@@ -62,17 +71,21 @@ def _differences(evaluators: tuple[str, str], seen: list[dict[str, Any]]) -> Ite
 class _Side:
     """One evaluator at work."""
 
-    start: Callable[[], Machine]
+    program: type[Bloom]
+    evaluator: str
     machine: Machine = field(init=False)
     stored: dict[str, dict[Any, Any]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.machine = self.start()
+        self._start()
+
+    def _start(self) -> None:
+        self.machine = machine_of(self.program("n1", seed=1, evaluator=self.evaluator))
 
     def tick(self, given: Input) -> dict[str, Any]:
         """Run one tick; what can be seen afterwards."""
         if given.restart:
-            self.machine = self.start()
+            self._start()
             self.machine.restore({name: sorted(rows.values(), key=repr) for name, rows in self.stored.items()})
         for operation, collection, rows in given.operations:
             self.machine.stage(collection, operation, rows)

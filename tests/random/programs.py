@@ -70,10 +70,18 @@ class Source:
     @property
     def text(self) -> str:
         """As Python source of a class P, whose inner module is a Q."""
-        inner = self.inner._body("Q") if self.inner is not None else []
-        return "\n".join([HEADER, *inner, *self._body("P")]) + "\n"
+        return self._text(1)
 
-    def _body(self, name: str) -> list[str]:
+    @property
+    def reversed_text(self) -> str:
+        """The same with all rules in the opposite order."""
+        return self._text(-1)
+
+    def _text(self, order: int) -> str:
+        inner = self.inner._body("Q", order) if self.inner is not None else []
+        return "\n".join([HEADER, *inner, *self._body("P", order)]) + "\n"
+
+    def _body(self, name: str, order: int) -> list[str]:
         used = " ".join(line for one in self.statements for line in one.lines)
         lines = [f"class {name}(Bloom):", "    limit = param(3)"]
         lines += [f"    {one.text}" for one in self.collections if "." not in one.name]
@@ -83,7 +91,7 @@ class Source:
             lines += ["    def shift(self, a):", "        return (a + self.limit) % 5"]
         if "self.twice" in used:
             lines += ["    @staticmethod", "    def twice(a):", "        return 2 * a % 5"]
-        for number, statement in enumerate(self.statements):
+        for number, statement in list(enumerate(self.statements))[::order]:
             lines += [f"    @{statement.kind}", f"    def r{number}(self):", *(f"        {line}" for line in statement.lines)]
         return lines
 
