@@ -173,7 +173,12 @@ class Client:
             return self._portal
 
     def _run(self, operation: Callable[..., Awaitable[T]], *args: Any) -> T:
-        return self._opened().call(operation, *args)
+        future = self._opened().start_task_soon(operation, *args)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C here ends the operation there
+            raise
 
 
 class _Reading(io.RawIOBase):

@@ -32,6 +32,7 @@ class Chunks(Namespace, Membership):
     chain = scratch("session, reqid -> nodes")
     claimed = scratch("node, chunk -> length")
     listed = scratch("session, reqid, seq, chunk -> length, holders")
+    chunk_page = scratch("session, reqid, seq -> turn")
     chunk_list = scratch("session, reqid -> chunks")
     holders = scratch("chunk -> nodes")
 
@@ -117,9 +118,14 @@ class Chunks(Namespace, Membership):
         # listed(S, R, Seq, C, Length, Holders) :- allowed(S, R, chunks, P), fqpath(P, F), fchunk(F, Seq, C, Length), committed.
         self.listed <= ((a.session, a.reqid, c.seq, c.chunk, c.length, self.holders.get(c.chunk, (c.chunk, ())).nodes)
                         for a in self.allowed if a.op == "chunks" for p in self.fqpath if p.path == a.path
-                        for c in self.fchunk if c.fid == p.fid and c.length != WRITING)
-        # chunk_list(S, R, collect<(Seq, C, Length, Holders)>) :- listed(S, R, Seq, C, Length, Holders).
-        self.chunk_list <= ((x.session, x.reqid, agg.collect((x.seq, x.chunk, x.length, x.holders))) for x in self.listed)
+                        for c in self.fchunk if c.fid == p.fid and c.length != WRITING and c.seq >= a.args[0])
+        # chunk_page(S, R, Seq, rank<Seq>) :- listed(S, R, Seq).
+        self.chunk_page <= ((x.session, x.reqid, x.seq, agg.rank(x.seq, per=(x.session, x.reqid))) for x in self.listed)
+        # chunk_list(S, R, collect<(Seq, C, Length, Holders)>) :- listed(S, R, Seq, C, Length, Holders), chunk_page(S, R, Seq) < Limit.
+        self.chunk_list <= ((x.session, x.reqid, agg.collect((x.seq, x.chunk, x.length, x.holders)))
+                            for x in self.listed for o in self.chunk_page for a in self.allowed
+                            if o.session == x.session and o.reqid == x.reqid and o.seq == x.seq
+                            and a.session == x.session and a.reqid == x.reqid and o.turn < a.args[1])
         # result(S, R, L) :- allowed(S, R, chunks), chunk_list(S, R, L).      (an empty file has the empty list)
         self.result <= ((a.session, a.reqid, self.chunk_list.get((a.session, a.reqid), (a.session, a.reqid, ())).chunks)
                         for a in self.allowed if a.op == "chunks")

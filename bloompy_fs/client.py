@@ -20,7 +20,7 @@ from bloompy_fs.chunkio import ReplicaFailed, read_chunk, write_chunk
 from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotFound
 from bloompy_fs.files import Chunk, Health, Holder, Member, Status
 from bloompy_fs.metadata import Metadata
-from bloompy_fs.operations import REPLICATION_LIMIT
+from bloompy_fs.operations import PAGE_LIMIT, REPLICATION_LIMIT
 from bloompy_fs.paths import join, name_of, normal, parent_of
 from bloompy_fs.wire import Hop
 
@@ -114,10 +114,12 @@ class AsyncClient:
     async def ls(self, path: str = "/") -> list[Status]:
         """What is in a directory, by name."""
         path = normal(path)
-        return [
-            Status(join(path, name), fid, is_dir, size, replication, time)
-            for name, fid, is_dir, size, replication, time in await self._metadata.ask("ls", path)
-        ]
+        found: list[Status] = []
+        while True:
+            page = await self._metadata.ask("ls", path, found[-1].name if found else "", PAGE_LIMIT)
+            found += [Status(join(path, name), *rest) for name, *rest in page]
+            if len(page) < PAGE_LIMIT:
+                return found
 
     async def stat(self, path: str) -> Status:
         """What is known of a path."""
@@ -130,11 +132,15 @@ class AsyncClient:
 
     async def chunks(self, path: str) -> list[Chunk]:
         """The chunks of a file in order, and where each is."""
-        found, start = [], 0
-        for _, number, length, holders in await self._metadata.ask("chunks", normal(path)):
-            found.append(Chunk(number, start, length, tuple(Holder(*holder) for holder in holders)))
-            start += length
-        return found
+        found: list[Chunk] = []
+        first, start = 0, 0
+        while True:
+            page = await self._metadata.ask("chunks", normal(path), first, PAGE_LIMIT)
+            for seq, number, length, holders in page:
+                found.append(Chunk(number, start, length, tuple(Holder(*holder) for holder in holders)))
+                first, start = seq + 1, start + length
+            if len(page) < PAGE_LIMIT:
+                return found
 
     async def datanodes(self) -> list[Member]:
         """The live DataNodes, by name."""
@@ -202,7 +208,7 @@ class AsyncClient:
         done = 0
         while True:
             with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-                length = await to_thread.run_sync(_fill, spool, file, chunk_size)
+                length = await to_thread.run_sync(_fill, spool, file, chunk_size, abandon_on_cancel=True)
                 if not length:
                     return
                 await self._write_chunk(spool, path, length, done, progress)  # type: ignore[arg-type]  # a binary file all the same

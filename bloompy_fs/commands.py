@@ -40,7 +40,8 @@ class _Commands(click.Group):
             raise click.ClickException(f"{error}" + (f"\nhint: {error.hint}" if error.hint else "")) from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
-            context.exit(130)
+            sys.stdout.flush()
+            os._exit(130)  # a thread may still wait for standard input, and would be waited for
 
 
 def _secret_option(command: Callable[..., Any]) -> Callable[..., Any]:

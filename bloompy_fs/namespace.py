@@ -32,6 +32,7 @@ class Namespace(Sessions):
     goal = scratch("session, reqid -> path, origin, replace")
     removed = scratch("fid")
     replaced = scratch("fid")
+    page = scratch("session, reqid, parent, name, turn, limit")
     entry = scratch("session, reqid, name, fid, is_dir, size, replication, time")
     listing = scratch("session, reqid -> entries")
 
@@ -128,10 +129,14 @@ class Namespace(Sessions):
 
     @rule
     def look(self) -> None:
-        # entry(S, R, N, F, ...) :- allowed(S, R, ls, P), fqpath(P, D), inode(D, N, F, ...).
-        self.entry <= ((a.session, a.reqid, i.name, i.fid, i.is_dir, self.fsize.get(i.fid, (i.fid, 0)).size, i.replication, i.time)
-                       for a in self.allowed if a.op == "ls"
-                       for p in self.fqpath if p.path == a.path for i in self.inode if i.parent == p.fid)
+        # page(S, R, D, N, rank<N>) :- allowed(S, R, ls, P, After), fqpath(P, D), inode(D, N), N > After.
+        self.page <= ((a.session, a.reqid, p.fid, i.name, agg.rank(i.name, per=(a.session, a.reqid)), a.args[1])
+                      for a in self.allowed if a.op == "ls" for p in self.fqpath if p.path == a.path
+                      for i in self.inode if i.parent == p.fid and i.name > a.args[0])
+        # entry(S, R, N, F, ...) :- page(S, R, D, N, Turn), Turn < Limit, inode(D, N, F, ...).
+        self.entry <= ((o.session, o.reqid, i.name, i.fid, i.is_dir, self.fsize.get(i.fid, (i.fid, 0)).size, i.replication, i.time)
+                       for o in self.page if o.turn < o.limit
+                       for i in self.inode if i.parent == o.parent and i.name == o.name)
         # listing(S, R, collect<entry>) :- entry(S, R, ...).
         self.listing <= ((e.session, e.reqid, agg.collect((e.name, e.fid, e.is_dir, e.size, e.replication, e.time))) for e in self.entry)
         # result(S, R, L) :- allowed(S, R, ls), listing(S, R, L).      (an empty directory has the empty listing)

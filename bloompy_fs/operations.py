@@ -18,10 +18,10 @@ WRITES: dict[str, tuple[type, ...]] = {
 """Operations that change the name space: they go through the log, each is applied once."""
 
 READS: dict[str, tuple[type, ...]] = {
-    "ls": (),
+    "ls": (str, int),  # names after this one; at most so many
     "stat": (),
     "exists": (),
-    "chunks": (),
+    "chunks": (int, int),  # from this position in the file on; at most so many
     "locations": (int,),  # chunk
     "suspect": (int, str),  # chunk; DataNode whose replica could not be read
     "datanodes": (),
@@ -30,6 +30,8 @@ READS: dict[str, tuple[type, ...]] = {
 """Operations answered at once from what holds."""
 
 REPLICATION_LIMIT = 512
+PAGE_LIMIT = 10_000
+"""Most entries in one answer: a directory or a file with more is told page by page."""
 
 
 def request_fault(reqid: int, acked: int, op: str, path: str, args: tuple[Any, ...]) -> str:
@@ -48,6 +50,8 @@ def request_fault(reqid: int, acked: int, op: str, path: str, args: tuple[Any, .
 def _argument_fault(op: str, args: tuple[Any, ...]) -> str:
     if op == "create":
         return "" if 1 <= args[0] <= REPLICATION_LIMIT else "EINVAL"
+    if op in ("ls", "chunks"):
+        return "" if 1 <= args[1] <= PAGE_LIMIT else "EINVAL"
     if op == "rename":
         return path_fault(args[0])
     if op == "addchunk":

@@ -106,7 +106,8 @@ class Model:
             return False
 
     def addchunk(self, path: str, host: str, excluded: tuple[str, ...], new_id: int) -> Any:
-        self.file(path).chunks.append([new_id, -1])
+        chunks = self.file(path).chunks
+        chunks.append([new_id, -1, max((row[2] for row in chunks), default=-1) + 1])
 
     def commit(self, path: str, chunk: int, length: int, stored: tuple[str, ...]) -> Any:
         row = self._chunk(path, chunk)
@@ -126,11 +127,12 @@ class Model:
                 return row
         raise Fault("EINVAL")
 
-    def ls(self, path: str) -> Any:
+    def ls(self, path: str, after: str, limit: int) -> Any:
         entries = self.find(path).entries
         if entries is None:
             raise Fault("ENOTDIR")
-        return [(name, file.entries is not None, size(file), file.replication) for name, file in sorted(entries.items())]
+        found = [(name, file.entries is not None, size(file), file.replication) for name, file in sorted(entries.items())]
+        return [one for one in found if one[0] > after][:limit]
 
     def stat(self, path: str) -> Any:
         found = self.find(path)
@@ -143,15 +145,15 @@ class Model:
             return False
         return True
 
-    def chunks(self, path: str) -> Any:
-        return [tuple(row) for row in self.file(path).chunks if row[1] != -1]
+    def chunks(self, path: str, first: int, limit: int) -> Any:
+        return [(seq, chunk, length) for chunk, length, seq in self.file(path).chunks if length != -1 and seq >= first][:limit]
 
     def tree(self) -> dict[str, Any]:
         """Every path with what is known of it."""
         found: dict[str, Any] = {}
 
         def walk(path: str, file: File) -> None:
-            found[path or "/"] = (file.entries is not None, file.replication, tuple(map(tuple, file.chunks)))
+            found[path or "/"] = (file.entries is not None, file.replication, tuple((chunk, length) for chunk, length, _ in file.chunks))
             for name, inner in (file.entries or {}).items():
                 walk(f"{path}/{name}", inner)
 
@@ -161,4 +163,4 @@ class Model:
 
 def size(file: File) -> int:
     """Bytes in committed chunks."""
-    return sum(length for _, length in file.chunks if length != -1)
+    return sum(length for _, length, _ in file.chunks if length != -1)

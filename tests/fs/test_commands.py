@@ -112,3 +112,21 @@ def test_processes_serve_and_end_in_order(tmp_path: Path) -> None:
         server = cluster.datanodes["datanode0"].process  # type: ignore[union-attr]
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
+
+
+def test_ctrl_c_ends_a_copy_and_removes_what_was_copied(cluster: LocalCluster) -> None:
+    environment = {**os.environ, "BLOOMPY_NAMENODE": cluster.namenode, "BLOOMPY_SECRET": cluster.secret}
+    with cluster.client() as client:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bloompy_fs", "put", "-", "/endless"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
+        try:
+            cluster.wait_for(lambda: bool(client.ls("/")), "the copy to begin")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130  # though standard input is still open
+            assert process.stderr is not None
+            assert process.stderr.read() == b"interrupted\n"
+        finally:
+            process.kill()
+            process.communicate()
+        assert client.ls("/") == []

@@ -35,7 +35,7 @@ class Replicated(Stepped):
         return chunk
 
     def holders(self, path: str) -> list[str]:
-        (row,) = self.ask("chunks", path)
+        (row,) = self.ask("chunks", path, 0, 10)
         return [node for node, _, _ in row[3]]
 
 
@@ -118,7 +118,7 @@ def test_a_chunk_being_written_is_no_garbage() -> None:
     chunk, _ = cluster.ask("addchunk", "/f", "nowhere", ())
     cluster.report("d0", chunk, LENGTH)
     assert [cluster.second() for _ in range(3)] == [[]] * 3
-    assert cluster.ask("chunks", "/f") == ()
+    assert cluster.ask("chunks", "/f", 0, 10) == ()
     cluster.ask("commit", "/f", chunk, LENGTH, ("d0",))
     assert cluster.holders("/f") == ["d0"]
 
