@@ -394,6 +394,16 @@ from bloompy import Node
 from tests.runtime.programs import KeyValue
 if sys.argv[1] == "run":
     Node(KeyValue(), listen="127.0.0.1:0", store=sys.argv[2]).run(lambda node: print(node.address, flush=True))
+elif sys.argv[1] == "async with":
+    import asyncio
+    async def main():
+        async with Node(KeyValue(), listen="127.0.0.1:0", store=sys.argv[2]) as node:
+            print(node.address, flush=True)
+            await node.wait()
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
 else:
     import time
     try:
@@ -406,7 +416,9 @@ print("ended in order", flush=True)
 """
 
 
-@pytest.mark.parametrize(("form", "number"), [("run", signal.SIGINT), ("run", signal.SIGTERM), ("with", signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("form", "number"), [("run", signal.SIGINT), ("run", signal.SIGTERM), ("with", signal.SIGINT), ("async with", signal.SIGINT)]
+)
 def test_ctrl_c_ends_a_server_in_order(form: str, number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, form, tmp_path / "a.db"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -448,3 +460,15 @@ async def test_inputs_may_be_filled_from_memory_networks() -> None:
     async with Node(Quiet(), transport=MemoryNetwork().join("a")) as node:
         node.program.given.insert((1,))
         await until(lambda: len(node.program.kept) == 1)
+
+
+@pytest.mark.parametrize("evaluator", ["codegen", "naive"])
+async def test_both_evaluators_run_in_nodes(evaluator: str, tmp_path: Path) -> None:
+    for number in range(2):
+        async with Node(KeyValue(evaluator=evaluator), listen="127.0.0.1:0", store=tmp_path / "a.db") as node:
+            await node.call("put", (node.address, node.address, number, f"k{number}", number), reply="stored")
+    async with Node(Inverse(evaluator=evaluator)) as node:
+        with pytest.raises(ZeroDivisionError):
+            await node.call("ask", (1, 0), reply="answer")
+    async with Node(KeyValue(evaluator=evaluator), store=tmp_path / "a.db") as again:
+        assert again.program.copy.rows() == {("k0", 0), ("k1", 1)}

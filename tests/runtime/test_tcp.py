@@ -174,16 +174,20 @@ async def test_a_full_mailbox_makes_peers_wait_and_loses_nothing() -> None:
     async with Node(KeyValue(), listen="127.0.0.1:0", limits=Limits(mailbox_rows=10, tick_rows=5)) as server, Node(
         Protocol(), listen="127.0.0.1:0"
     ) as client:
-        driver = server._driver
-        assert driver is not None
-        pauses: list[int] = []
+        reading: list[bool] = []
         pause = server._transport.pause
-        server._transport.pause = lambda: (pauses.append(driver.mailbox.size), pause())  # type: ignore[method-assign, assignment, func-returns-value]
+
+        def watched() -> None:
+            pause()
+            reading.extend(peer._transport.is_reading() for peer in server._transport.incoming)  # type: ignore[attr-defined]
+
+        server._transport.pause = watched  # type: ignore[method-assign]
         replies = await asyncio.gather(
             *(client.call("put", (server.address, client.address, i, f"k{i}", i), reply="stored") for i in range(300))
         )
         assert [reply.value for reply in replies] == list(range(300))
-        assert pauses
+        assert reading
+        assert not any(reading)
         assert server.counters.refused == {}
 
 
