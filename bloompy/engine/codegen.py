@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from bloompy.engine import generate
 from bloompy.engine.fixpoint import Fixpoint
-from bloompy.engine.generate import Derive
+from bloompy.engine.generate import Derive, Generator, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
+from bloompy.engine.plan import Layout
 from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.support import Constants
 from bloompy.engine.tick import Batch, Commit, Durable, Environment, PlainRow, Tick
 from bloompy.errors import InvariantViolation, KeyConflict
 from bloompy.ir.nodes import Program, Rule
@@ -28,7 +29,7 @@ class Codegen:
     def __init__(self, program: Program, environment: Environment) -> None:
         self.program, self.environment = program, environment
         self.on_violation: Callable[[InvariantViolation], None] | None = None
-        self._tick = generate.Tick()
+        self._constants = Constants()
         self._pending: dict[str, Pending] = {}
         self._ahead: dict[str, dict[Key, PlainRow | None]] = {}
         self._first = True
@@ -44,6 +45,8 @@ class Codegen:
             if relation.kind is Kind.OVERLAY:
                 relation.base = self._relations[f"{relation.name}!"]
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
+        layouts = {one.name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for one in lowered.relations.values()}
+        self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
         self._fixpoints = [
             Fixpoint(one, self._relations, self._schemas, self._compile, self._touch, self._conflict) for one in lowered.components
         ]
@@ -85,7 +88,7 @@ class Codegen:
         """Run one tick; if anything raises, nothing has happened."""
         if not self._staged.issuperset(batch.events) and self._filled(batch.events):
             self._rebuild(self._filled(batch.events))
-        constants = self._tick
+        constants = self._constants
         constants.now, constants.step, constants.rand = batch.now, batch.step, batch.rand
         try:
             self._begin()
@@ -326,22 +329,16 @@ class Codegen:
     # -- compiling
 
     def _compile(self, derivation: Derivation, driver: int | None) -> Derive:
-        declared = self._lowered.relations[derivation.head]
-        check: Callable[[PlainRow], PlainRow] | None = None
-        if declared.checked:
-            schema, name = declared.schema, derivation.rule.head
-
-            def check(row: PlainRow) -> PlainRow:
-                return schema.check(name, row)
-
-        head = self._relations[derivation.head]
+        declared, head = self._lowered.relations[derivation.head], self._relations[derivation.head]
+        schema, name = declared.schema, derivation.rule.head
 
         def conflict(held: PlainRow, row: PlainRow) -> KeyConflict:
             return self._conflict(head, held, row, derivation.rule)
 
-        return generate.generate(
-            derivation, driver, self._relations, self._schemas, self.environment, self._tick, conflict, check
-        )
+        def check(row: PlainRow) -> PlainRow:
+            return schema.check(name, row)
+
+        return Generator(derivation, self._workspace, conflict, check if declared.checked else None).function(driver)
 
     def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:
         name = self._lowered.relations[relation.name].collection or relation.name

@@ -23,12 +23,19 @@ from bloompy.schema import Schema
 
 @define(eq=False)
 class Runner:
-    """One derivation with its functions, one for each driver, compiled when first used."""
+    """One derivation with its functions, one for each driver, compiled when first used.
+
+    Attributes:
+        required: relations without rows in which the query is empty.
+        scans: positions and relations of the scans whose changed rows can drive the query.
+        undriven: relations that the query reads in another way, also if it scans them too: their change asks for all of it.
+    """
 
     derivation: Derivation
     head: Relation
     required: tuple[Relation, ...]
     scans: tuple[tuple[int, Relation], ...]
+    undriven: tuple[str, ...]
     compile: Callable[[Derivation, int | None], Derive]
     schemas: Mapping[str, Schema]
     functions: dict[int | None, Derive] = field(factory=dict)
@@ -139,14 +146,11 @@ class Fixpoint:
             if runner.possible():  # a row deleted from a table is there again while a rule derives it
                 self._derive(runner, None, (), fresh)
             return
-        scanned = set()
         for position, relation in runner.scans:
-            scanned.add(relation.name)
             if relation.inserted and relation.name not in self.inside and runner.possible():
                 self._derive(runner, position, relation.inserted, fresh)
-        for reference in runner.derivation.references:
-            name = reference.collection
-            if name not in scanned and name not in self.inside and self.by_name[name].inserted and runner.possible():
+        for name in runner.undriven:
+            if name not in self.inside and self.by_name[name].inserted and runner.possible():
                 self._derive(runner, None, (), fresh)
                 return
 
@@ -187,15 +191,11 @@ class Fixpoint:
             delta = dict(fresh)
             fresh.clear()
             for runner in runners:
-                scanned = set()
                 for position, relation in runner.scans:
-                    scanned.add(relation.name)
                     if relation.name in delta and relation.name in self.inside:
                         self._derive(runner, position, delta[relation.name], fresh)
-                for reference in runner.derivation.references:
-                    if reference.collection in delta and reference.collection not in scanned:
-                        self._derive(runner, None, (), fresh)
-                        break
+                if any(name in delta for name in runner.undriven):
+                    self._derive(runner, None, (), fresh)
 
     def _derive(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow], fresh: dict[str, list[PlainRow]]) -> None:
         head = runner.head
@@ -224,8 +224,9 @@ def _runner(
         (i, relations[clause.collection]) for i, clause in enumerate(derivation.query.body) if isinstance(clause, Scan)
     )
     drivers = () if derivation.aggregates else scans
+    undriven = {one.collection: None for one in derivation.references if derivation.aggregates or not one.scanned}
     needed = tuple(relations[name] for name in required)
-    return Runner(derivation, relations[derivation.head], needed, drivers, compile, schemas)
+    return Runner(derivation, relations[derivation.head], needed, drivers, tuple(undriven), compile, schemas)
 
 
 def _variables_of_rule(error: Exception) -> Mapping[str, Any] | None:
