@@ -119,6 +119,22 @@ CASES = {
 """,
         (Input(1.0, (("insert", "t", (("c", 3, "a"),)),)), Input(2.0, (("insert", "s", ((2.5, 1, "n1"),)),)), Input(3.0, ())),
     ),
+    "a table that is scanned and asked for any row of in one rule": (
+        """
+    t = table("a -> b, c")
+    s = scratch("a")
+    @rule
+    def derive(self):
+        self.s <= ((x.a,) for x in self.t if any(y.b == y.c for y in self.t))
+        self.t <= ((x.a + 10, 0, 1) for x in self.t if x.a < 10 and any(y.a == x.a + 10 for y in self.t if y.b == 7))
+""",
+        (
+            Input(1.0, (("insert", "t", ((3, 2, 0),)),)),
+            Input(2.0, (("insert", "t", ((2, 4, 4),)),)),
+            Input(3.0, (("insert", "t", ((13, 7, 0),)),)),
+            Input(4.0, ()),
+        ),
+    ),
     "a line printed by two rules is printed once": (
         """
     t = table("a")
