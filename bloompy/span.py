@@ -6,6 +6,7 @@ import ast
 import linecache
 import sys
 from types import CodeType, FrameType
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -59,10 +60,11 @@ class Span:
         return f"{self.file}:{self.line}"
 
 
-_last: tuple[CodeType | None, list[tuple[int | None, ...]]] = (None, [])
+_Positions: TypeAlias = "list[tuple[int | None, int | None, int | None, int | None]]"
+_last: tuple[CodeType | None, _Positions] = (None, [])
 
 
-def _positions(code: CodeType) -> list[tuple[int | None, ...]]:
+def _positions(code: CodeType) -> _Positions:
     """The positions of all instructions; kept, since a class body asks once for each declaration and they are many."""
     global _last
     known, positions = _last
