@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, Self, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from bloompy_fs.client import AsyncClient, Progress
+from bloompy_fs.errors import ChunkLost
 from bloompy_fs.files import Chunk, Health, Member, Status
 
 T = TypeVar("T")
@@ -124,6 +125,12 @@ class Client:
         """The bytes of a file, or of a stretch of it."""
         return self._run(self._client.read, path, offset, length)
 
+    def _read(self, path: str, chunks: list[Chunk], offset: int, length: int) -> bytes:
+        async def read() -> bytes:
+            return b"".join([block async for block in self._client.blocks_of(path, chunks, offset, length)])
+
+        return self._run(read)
+
     def blocks(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes of a file, or of a stretch of it, block by block."""
         blocks = self._client.blocks(path, offset, length)
@@ -185,10 +192,9 @@ class _Reading(io.RawIOBase):
     """A file of the file system, read where it stands."""
 
     def __init__(self, client: Client, status: Status) -> None:
-        if status.is_dir:
-            client.chunks(status.path)  # raises that it is a directory
         self._client, self.name = client, status.path
-        self._size, self._position = status.size, 0
+        self._chunks = client.chunks(status.path)  # raises if it is a directory
+        self._size, self._position = sum(chunk.length for chunk in self._chunks), 0
 
     def readable(self) -> bool:
         return True
@@ -210,7 +216,11 @@ class _Reading(io.RawIOBase):
         length = min(len(buffer), self._size - self._position)
         if length <= 0:
             return 0
-        data = self._client.read(self.name, self._position, length)
+        try:
+            data = self._client._read(self.name, self._chunks, self._position, length)
+        except ChunkLost:  # its replicas may be elsewhere by now
+            self._chunks = self._client.chunks(self.name)
+            data = self._client._read(self.name, self._chunks, self._position, length)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)

@@ -10,7 +10,7 @@ that stored it. Readers see committed chunks only. So the size of a file is meta
 BOOM's chunk list did (for ever, if a chunk was lost).
 """
 
-from bloompy import agg, channel, rule, scratch, table
+from bloompy import agg, channel, param, rule, scratch, table
 from bloompy_fs.heartbeats import Membership
 from bloompy_fs.namespace import Namespace
 from bloompy_fs.placement import spread
@@ -36,6 +36,8 @@ class Chunks(Namespace, Membership):
     chunk_list = scratch("session, reqid -> chunks")
     holders = scratch("chunk -> nodes")
 
+    reserve_bytes = param(64 * 1024 * 1024)
+
     member_list = scratch("session, reqid -> nodes")
 
     command = channel("@address: str, nn: str, kind: str, chunk: int, target: str")
@@ -55,11 +57,13 @@ class Chunks(Namespace, Membership):
 
     @rule
     def add_chunk(self) -> None:
-        # choice(S, R, rank<...>, D) :- attempt(S, R, addchunk, Host, Excluded), heard(D), datanode(D), not Excluded(D): own host first.
-        self.choice <= ((a.session, a.reqid, agg.rank((d.host != a.args[0], spread(a.index, d.node)), per=(a.session, a.reqid)),
+        # choice(S, R, rank<Far, spread>, D) :- attempt(S, R, addchunk, Host, Excluded), datanode(D), roomy(D), not Excluded(D).
+        # A DataNode on the writer's own machine comes first.
+        self.choice <= ((a.session, a.reqid, agg.rank((d.host != a.args[0], spread(a.index, d.node), d.node), per=(a.session, a.reqid)),
                          d.node, d.data)
                         for a in self.attempt if a.op == "addchunk"
-                        for d in self.datanode if d.node not in a.args[1])
+                        for d in self.datanode if d.node not in a.args[1]
+                        for h in self.heard if h.node == d.node and h.free > self.reserve_bytes)
         # fault(S, R, 5, "EAGAIN") :- attempt(S, R, addchunk), not choice(S, R).
         self.fault <= ((a.session, a.reqid, 5, "EAGAIN") for a in self.attempt if a.op == "addchunk"
                        and not any(c for c in self.choice if c.session == a.session and c.reqid == a.reqid))

@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 import tempfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext, suppress
 from typing import Any, BinaryIO, Self, TypeAlias
 
@@ -243,9 +243,17 @@ class AsyncClient:
         Raises:
             ChunkLost: no live DataNode has a whole replica of a chunk.
         """
+        async with aclosing(self.blocks_of(path, await self.chunks(path), offset, length)) as blocks:
+            async for block in blocks:
+                yield block
+
+    async def blocks_of(
+        self, path: str, chunks: Sequence[Chunk], offset: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """As `blocks`, of a file whose chunks were asked for before."""
         path = normal(path)
         end = None if length is None else offset + length
-        for chunk in await self.chunks(path):
+        for chunk in chunks:
             first, last = max(offset - chunk.start, 0), chunk.length if end is None else min(chunk.length, end - chunk.start)
             if first < last:
                 async with aclosing(self._chunk_blocks(path, chunk, first, last - first)) as blocks:

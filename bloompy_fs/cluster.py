@@ -107,6 +107,12 @@ class LocalCluster:
             self._server.stop()
             self._server = None
 
+    def kill_namenode(self) -> None:
+        """End the NameNode without notice (kill -9, where it is a process)."""
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
+
     def start_datanode(self, name: str) -> None:
         """Start a DataNode whose chunks are in the directory of this name."""
         directory = self.directory / name

@@ -15,7 +15,7 @@ from bloompy.transports.addresses import is_loopback, join_address, split_addres
 from bloompy_fs.errors import FsTimeout, error_of
 from bloompy_fs.protocol import Protocol
 
-FIRST_TRY_S = 2.0
+FIRST_TRY_S = 1.0
 
 
 class Metadata:

@@ -118,10 +118,11 @@ class Replication(Chunks):
                         if h.chunk == d.chunk)
         # turn(C, rank<N, C> per source): those with the fewest copies first.
         self.turn <= ((d.chunk, agg.rank((d.n, d.chunk), per=(s.node,))) for d in self.due for s in self.source if s.chunk == d.chunk)
-        # candidate(C, D, rank<spread> per C) :- due(C), datanode(D), not hb_chunk(D, C), not inflight(C, D).
+        # candidate(C, D, rank<spread> per C) :- due(C), datanode(D), roomy(D), not hb_chunk(D, C), not inflight(C, D).
         self.candidate <= ((d.chunk, n.node, n.data, agg.rank((spread(d.chunk, n.node), n.node), per=(d.chunk,)))
-                           for d in self.due for n in self.datanode
-                           if (n.node, d.chunk) not in self.hb_chunk and (d.chunk, n.node) not in self.inflight)
+                           for d in self.due for n in self.datanode for h in self.heard
+                           if h.node == n.node and h.free > self.reserve_bytes
+                           and (n.node, d.chunk) not in self.hb_chunk and (d.chunk, n.node) not in self.inflight)
         # copy_order(C, D, S) :- due(C, Missing), source(C, S), turn(C) < Streams, candidate(C, D) < Missing.
         self.copy_order <= ((d.chunk, c.node, s.node, c.data)
                             for d in self.due for c in self.candidate for s in self.source for o in self.turn

@@ -64,11 +64,11 @@ class Stepped:
             self.tick()
         self.tick()
 
-    def beat(self, node: str, incarnation: int = 1) -> None:
-        """Stage a heartbeat."""
+    def beat(self, node: str, incarnation: int = 1, free: int = 10**9) -> None:
+        """Stage a heartbeat; the node is on a machine of its own name."""
         self.beats += 1
         address = f"{node}:1"
-        self.namenode.heartbeat.insert(("nn", node, incarnation, self.beats, address, f"{node}:2", node, "", 10**9, 0))
+        self.namenode.heartbeat.insert(("nn", node, incarnation, self.beats, address, f"{node}:2", node, "", free, 0))
 
     def report(self, node: str, chunk: int, length: int, state: str = "ok", incarnation: int = 1) -> None:
         """Stage a report under the present registration."""
