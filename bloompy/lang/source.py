@@ -6,6 +6,7 @@ import ast
 import itertools
 import linecache
 import sys
+import warnings
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
@@ -27,21 +28,37 @@ class _Text:
 
     def __init__(self, file: str, lines: list[str], flags: int) -> None:
         self.lines = lines
+        self._file, self._flags = file, flags & _FUTURE_FLAGS | _TOP_LEVEL_AWAIT
+        self._statements: list[ast.stmt] = []
         self.functions: dict[tuple[int, str], Definition] = {}
         self.codes: dict[tuple[int, str], CodeType] = {}
         try:
             tree = ast.parse("".join(lines), file)
             self.functions.update(_functions(tree))
-            code = compile(tree, file, "exec", flags & _FUTURE_FLAGS | _TOP_LEVEL_AWAIT, dont_inherit=True)
-            self.codes.update(_codes(code))
+            self.codes.update(_codes(self._compiled(tree)))
+            self._statements = tree.body
         except (SyntaxError, ValueError):
             pass  # not Python, so not the source of any function
 
     def find(self, code: CodeType) -> Definition | None:
         """The function that this code was compiled from, if it still stands there."""
         place = code.co_firstlineno, code.co_name
-        compiled = self.codes.get(place)
-        return self.functions[place] if compiled is not None and _same(code, compiled) else None
+        return self.functions[place] if any(_same(code, compiled) for compiled in self._candidates(place)) else None
+
+    def _candidates(self, place: tuple[int, str]) -> Iterator[CodeType]:
+        """The code at a place, compiled with its file, and as notebooks do it: with its own top-level statement alone.
+
+        They differ: what a file imports, Python calls by other instructions.
+        """
+        if place in self.codes:
+            yield self.codes[place]
+            for statement in self._statements:
+                if (statement.end_lineno or 0) >= place[0]:
+                    yield from (code for at, code in _codes(self._compiled(ast.Module([statement], []))) if at == place)
+                    return
+
+    def _compiled(self, tree: ast.Module) -> CodeType:
+        return compile(tree, self._file, "exec", self._flags, dont_inherit=True)
 
 
 def function_syntax(function: FunctionType) -> Definition:
