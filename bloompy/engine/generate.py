@@ -11,7 +11,7 @@ it adds what it put there.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import Any, TypeAlias
 
@@ -119,6 +119,7 @@ class Generator:
         self.prologue: dict[str, ast.expr] = {}
         self.inner: list[ast.stmt] = []
         self.exists_bound: set[str] = set()
+        self.hoisted: dict[str, set[int]] = {}
         self.names = 0
 
     # -- the function
@@ -126,6 +127,7 @@ class Generator:
     def function(self, driver: int | None) -> Derive:
         """The function for a driver: position in the body of the scan that takes the changed rows; None to evaluate in full."""
         steps = plan(self.query.body, self.layouts, driver)
+        self.hoisted = self._columns_to_hoist(steps)
         aggregates = [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
         if any(aggregate.function == "rank" and not aggregate.user for aggregate in aggregates):
             body = self._ranked(steps)
@@ -149,6 +151,17 @@ class Generator:
         exec(compile(module, self.rule.span.file, "exec", dont_inherit=True), globals_, namespace)
         function: Derive = namespace["_factory"](*values.values())
         return function
+
+    def _columns_to_hoist(self, steps: list[Step]) -> dict[str, set[int]]:
+        """By row variable, the columns that a loop below its own reads over and over: they become local variables."""
+        loops = [i for i, step in enumerate(steps) if isinstance(step, ScanAll | Probe | Flatten)]
+        below = {_bound_row(step): next((i for i in loops if i > at), None) for at, step in enumerate(steps)}
+        found: dict[str, set[int]] = {}
+        for name, loop in below.items():
+            if name is not None and loop is not None:
+                inside = [one for step in steps[loop + 1 :] for one in _step_expressions(step)]
+                found[name] = set(_columns_read(name, [*inside, *self.query.head]))
+        return found
 
     # -- steps
 
@@ -197,7 +210,12 @@ class Generator:
         return [ast.Try([assign(variable, value)], [handler], then, [])]
 
     def _for(self, target: Target, source: ast.expr, body: list[ast.stmt], span: Span) -> ast.stmt:
-        return at(ast.For(target_syntax(target), source, body, []), span)
+        return at(ast.For(target_syntax(target), source, [*self._hoist(target), *body], []), span)
+
+    def _hoist(self, target: Target) -> list[ast.stmt]:
+        if not isinstance(target, str):
+            return []
+        return [assign(f"_{target}_{i}", parse(f"{target}[{i}]")) for i in sorted(self.hoisted.get(target, ()))]
 
     def _find(self, scan: Scan, found: ast.expr, body: list[ast.stmt]) -> list[ast.stmt]:
         row = scan.target if isinstance(scan.target, str) and scan.target != "_" else self._fresh("_row")
@@ -205,7 +223,8 @@ class Generator:
         if isinstance(scan.target, tuple):
             unpack = [at(ast.Assign([target_syntax(scan.target)], load_name(row)), scan.span)]
         there = ast.Compare(load_name(row), [ast.IsNot()], [ast.Constant(None)])
-        return [at(ast.Assign([ast.Name(row, ast.Store())], found), scan.span), at(ast.If(there, [*unpack, *body], []), scan.span)]
+        use = ast.If(there, [*unpack, *self._hoist(scan.target), *body], [])
+        return [at(assign(row, found), scan.span), at(use, scan.span)]
 
     # -- heads
 
@@ -376,6 +395,8 @@ class Generator:
         match node:
             case RowVariable(name, collection):
                 return ast.Call(load_name(self._outer_row(collection)), [load_name(name)], [])
+            case Field(RowVariable(name), _, index) if index in self.hoisted.get(name, ()):
+                return load_name(f"_{name}_{index}")
             case Field(RowVariable(name), _, index):
                 return ast.Subscript(load_name(name), ast.Constant(index), ast.Load())
             case Field(row, _, index):
@@ -424,10 +445,11 @@ class Generator:
         needs = [name for name in needs if name not in own]
         outer_bound, self.exists_bound = self.exists_bound, self.exists_bound | set(needs) | own
         outer_prologue, self.prologue = self.prologue, {}
+        outer_hoisted, self.hoisted = self.hoisted, {}
         steps = plan(node.body, self.layouts, bound=frozenset(needs))
         body = self._nest(steps, [ast.Return(ast.Constant(not node.negated))])
         loads = [assign(variable, value) for variable, value in self.prologue.items()]
-        self.prologue, self.exists_bound = outer_prologue, outer_bound
+        self.prologue, self.exists_bound, self.hoisted = outer_prologue, outer_bound, outer_hoisted
         name = f"_exists{len(self.inner)}"
         self.inner.append(function_syntax(name, needs, [*loads, *body, ast.Return(ast.Constant(node.negated))]))
         return ast.Call(load_name(name), [load_name(one) for one in needs], [])
@@ -472,3 +494,33 @@ def _lazy_lookup(expression: Expression) -> bool:
 
 def _identifier(name: str) -> str:
     return "".join(character if character.isalnum() else f"_{ord(character):x}_" for character in name)
+
+
+def _bound_row(step: Step) -> str | None:
+    """The row variable that a step binds."""
+    match step:
+        case Drive(scan) | ScanAll(scan) | Find(scan) | Probe(scan) if isinstance(scan.target, str):
+            return scan.target
+    return None
+
+
+def _step_expressions(step: Step) -> tuple[Expression, ...]:
+    match step:
+        case Find(_, key):
+            return key
+        case Probe(_, _, values):
+            return values
+        case Flatten(iterate):
+            return (iterate.source,)
+        case Test(condition):
+            return (condition.test,)
+    return ()
+
+
+def _columns_read(name: str, expressions: Iterable[Expression]) -> Iterator[int]:
+    """The columns of a row variable that expressions read."""
+    for expression in expressions:
+        for node in walk(expression):
+            match node:
+                case Field(RowVariable(row), _, index) if row == name:
+                    yield index
