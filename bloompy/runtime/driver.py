@@ -65,7 +65,12 @@ class Driver:
         if self.stopped:
             return
         self.counters.frames_received += 1
-        for channel, rows in self._codec.decode(frame, lambda reason, error: self.refuse(peer, reason, error)):
+        try:
+            found = self._codec.decode(frame, lambda reason, error: self.refuse(peer, reason, error))
+        except Exception as error:  # nothing that a peer can send may end the loop, not even by a fault of ours
+            self.refuse(peer, "malformed", error)
+            return
+        for channel, rows in found:
             self.counters.rows_received += len(rows)
             self.mailbox.put(channel, rows)
         if self.mailbox.size:

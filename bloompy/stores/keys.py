@@ -8,7 +8,7 @@ from typing import Any
 
 from bloompy.errors import WireError
 from bloompy.schema import Schema
-from bloompy.transports.values import ENCODER, pack
+from bloompy.transports.values import ENCODER, ordered, pack
 
 
 def key_bytes(name: str, schema: Schema, key: Any) -> bytes:
@@ -33,7 +33,7 @@ def _packed(value: Any) -> Any:
     try:
         return pack(value)
     except WireError:
-        return value  # an enum, a date, a UUID: msgspec knows them, or raises
+        return ordered(value)  # enums, dates, UUIDs: msgspec knows them, or raises
 
 
 def _canonical(value: Any) -> Any:

@@ -14,7 +14,7 @@ from msgspec.msgpack import Decoder
 from bloompy.engine.tick import PlainRow
 from bloompy.errors import RowError, UsageError, WireError
 from bloompy.schema import Column, Schema
-from bloompy.transports.values import ENCODER, SCALARS, pack, unpack
+from bloompy.transports.values import ENCODER, SCALARS, ordered, pack, unpack
 
 Refuse: TypeAlias = Callable[[Exception], None]
 """Told why a row, or all of them, were left out."""
@@ -59,10 +59,8 @@ class RowCodec:
         """
         try:
             return ENCODER.encode(self._packed(rows) if self._open else rows)
-        except OverflowError:
+        except (OverflowError, TypeError, RecursionError):
             return self._encode_slowly(rows)
-        except (TypeError, RecursionError) as error:
-            raise WireError(f"{self.name}: {error}", hint=f"its columns are {self.schema}") from None
 
     def _packed(self, rows: Sequence[PlainRow]) -> list[PlainRow]:
         packed = []
@@ -74,13 +72,9 @@ class RowCodec:
         return packed
 
     def _encode_slowly(self, rows: Sequence[PlainRow]) -> bytes:
-        """With integers of more than 64 bits, which msgspec leaves to us."""
-        packed = [
-            [pack(value) if column is Any or type(value) is int else value for value, column in zip(row, self._types, strict=True)]
-            for row in rows
-        ]
+        """With what msgspec leaves to us: integers of more than 64 bits, frozensets whose members cannot be sorted."""
         try:
-            return ENCODER.encode(packed)
+            return ENCODER.encode([list(map(_pack_typed, row, self._types)) for row in rows])
         except (TypeError, OverflowError, RecursionError) as error:
             raise WireError(f"{self.name}: {error}", hint=f"its columns are {self.schema}") from None
 
@@ -131,6 +125,10 @@ class RowCodec:
             raise WireError(f"{self.name}: no row of {len(self._types)} columns: {row!r:.200}", hint=f"its columns are {self.schema}")
         values = zip(row, self._types, strict=True)
         return tuple([unpack(value) if wanted is Any else _convert(value, wanted) for value, wanted in values])
+
+
+def _pack_typed(value: Any, wanted: Any) -> Any:
+    return pack(value) if wanted is Any or type(value) is int else ordered(value)
 
 
 def _convert(value: Any, wanted: Any) -> Any:

@@ -19,7 +19,7 @@ NESTING_LIMIT = 32
 SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
 _FROZENSET, _INTEGER = 1, 2
-_INTEGER_BYTES = 4096
+_INTEGER_BYTES = 1024  # such an integer can still be printed, in an error message for example
 
 # Sets that msgspec itself encodes (in typed columns) are sorted, so that equal rows are equal bytes in every process.
 ENCODER = Encoder(order="deterministic")
@@ -30,7 +30,7 @@ def pack(value: Any, depth: int = NESTING_LIMIT) -> Any:
     """A value of the closed set in the form that the encoder takes.
 
     Raises:
-        WireError: for a value of another type, nested too deep, or an integer of more than 32,768 bits.
+        WireError: for a value of another type, nested too deep, or an integer of more than 8,192 bits.
     """
     kind = type(value)
     if kind is int:
@@ -70,6 +70,13 @@ def unpack(value: Any, depth: int = NESTING_LIMIT) -> Any:
     if kind is Ext and value.code == _INTEGER and len(value.data) <= _INTEGER_BYTES:
         return int.from_bytes(value.data, "big", signed=True)
     raise WireError(f"a value of a type that is not sent: {kind.__qualname__}")
+
+
+def ordered(value: Any) -> Any:
+    """A value for the encoder whose frozensets may have members that cannot be compared, such as enums: by their bytes."""
+    if type(value) is frozenset:
+        return [msgspec.Raw(item) for item in sorted(ENCODER.encode(ordered(item)) for item in value)]
+    return tuple([ordered(item) for item in value]) if isinstance(value, tuple) else value
 
 
 def _pack_integer(value: int) -> Ext:

@@ -46,6 +46,11 @@ class Anything:
     x: Any
 
 
+@attrs.frozen
+class Painted:
+    colours: frozenset[Colour]
+
+
 NAMES: dict[str, Any] = {**vars(__import__("builtins")), **globals()}
 
 
@@ -82,6 +87,8 @@ TIME = datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
         ("a: Colour -> b: Point", (Colour.BLUE, Point(1, 2))),
         ("a: datetime.datetime -> b: datetime.date, c: datetime.timedelta", (TIME, TIME.date(), datetime.timedelta(seconds=5))),
         ("a: decimal.Decimal -> b: uuid.UUID", (decimal.Decimal("1.50"), uuid.UUID(int=5))),
+        ("a: frozenset[Colour] -> b: frozenset[Point]", (frozenset(Colour), frozenset({Point(1, 2), Point(0, 3)}))),
+        ("a: tuple[frozenset[Colour], int]", ((frozenset(Colour), 1),)),
         ("a: Span -> b: tuple[Colour, ...], c: frozenset[uuid.UUID]", (Span(TIME.date(), (Point(1, 2),)), (Colour.RED,), frozenset({uuid.UUID(int=1)}))),
     ],
 )
@@ -106,6 +113,19 @@ def test_a_type_that_cannot_be_sent_is_named(text: str) -> None:
         codec(text)
     assert caught.value.code == "BLM306"
     assert "frozen attrs" in str(caught.value.hint)
+
+
+def test_what_msgspec_cannot_write_is_named() -> None:
+    with pytest.raises(WireError, match="c: '<' not supported") as caught:
+        codec("a: Painted").encode([(Painted(frozenset(Colour)),)])
+    assert "its columns are a: Painted" in str(caught.value.hint)
+
+
+def test_the_largest_integer_that_comes_in_can_be_shown() -> None:
+    rows, faults = decode("a: int -> b: str", [[msgspec.msgpack.Ext(2, b"\x7f" * 1024), 5], [msgspec.msgpack.Ext(2, b"\x7f" * 1025), "x"]])
+    assert not rows
+    assert "is not of type str" in repr(faults[0])
+    assert "not sent" in repr(faults[1])
 
 
 def test_a_value_that_cannot_be_sent_is_named() -> None:
