@@ -122,10 +122,11 @@ def test_what_msgspec_cannot_write_is_named() -> None:
 
 
 def test_the_largest_integer_that_comes_in_can_be_shown() -> None:
-    rows, faults = decode("a: int -> b: str", [[msgspec.msgpack.Ext(2, b"\x7f" * 1024), 5], [msgspec.msgpack.Ext(2, b"\x7f" * 1025), "x"]])
+    large = [[msgspec.msgpack.Ext(2, b"\x7f" * size)] for size in (1024, 1025)]
+    rows, faults = decode("a: Literal['x', 1]", large)
     assert not rows
-    assert "is not of type str" in repr(faults[0])
-    assert "not sent" in repr(faults[1])
+    assert "is not of type" in str(faults[0])
+    assert "not sent" in str(faults[1])
 
 
 def test_a_value_that_cannot_be_sent_is_named() -> None:
