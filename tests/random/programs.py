@@ -151,10 +151,13 @@ def _collections(random: Random) -> list[Declared]:
         durable = kind == "table" and random.random() < 0.3
         found.append(Declared(name, kind, types_, keys, level, durable, random.random() < 0.4))
 
-    for i in range(random.randint(1, 3)):
+    small = random.random() < 0.4  # few collections meet each other more often
+    for i in range(random.randint(1, 1 if small else 3)):
         add(f"t{i}", "table", types(1, 3), 0.6, 0 if random.random() < 0.6 else random.randint(1, 3))
-    for i in range(random.randint(1, 4)):
+    for i in range(random.randint(1, 2 if small else 4)):
         add(f"s{i}", "scratch", types(1, 3), 0.3, random.randint(1, 3))
+    if small and random.random() < 0.6:
+        return found
     if random.random() < 0.6:
         add("i0", "input", types(1, 2), 0.3)
     if random.random() < 0.3:

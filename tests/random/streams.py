@@ -32,12 +32,24 @@ class Input:
 
 def random_stream(random: Random, source: Source) -> tuple[Input, ...]:
     """Some ticks of input for a program."""
+    if random.random() < 0.3:
+        return _row_by_row(random, source)
     now, found = 0.0, []
     for number in range(random.randint(2, 7)):
         now += random.choice([0.5, 1.0, 2.0, 5.0])
         idle = number > 0 and random.random() < 0.15
         operations = [] if idle else [one for declared in source.collections for one in _operations(random, declared, number)]
         found.append(Input(now, tuple(operations), random.random() < 0.04, number > 0 and random.random() < 0.04))
+    return tuple(found)
+
+
+def _row_by_row(random: Random, source: Source) -> tuple[Input, ...]:
+    """First something everywhere, then many ticks that change one row each."""
+    found = [Input(0.0, tuple(one for declared in source.collections for one in _operations(random, declared, 0)))]
+    for now in range(random.randint(4, 12)):
+        operations = [one for declared in source.collections for one in _operations(random, declared, 1)]
+        change, name, rows = random.choice(operations or [("insert", source.collections[0].name, ())])
+        found.append(Input(now / 2, ((change, name, rows[:1]),)))
     return tuple(found)
 
 
