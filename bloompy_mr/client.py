@@ -22,7 +22,7 @@ from bloompy_mr.messages import Messages
 from bloompy_mr.splits import SPLIT_BYTES, splits_of
 
 OVER = frozenset({"SUCCEEDED", "FAILED", "KILLED"})
-POLL_S = 0.1
+POLL_S, MOST_POLL_S = 0.05, 0.5
 
 
 @frozen
@@ -186,7 +186,8 @@ class Client:
             JobFailed: it failed or was killed; the message holds the traceback of the user's code.
             TimeoutError: it is not over yet.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        began = time.monotonic()
+        deadline = None if timeout_s is None else began + timeout_s
         while True:
             status = self.status(jobid)
             if progress is not None:
@@ -197,7 +198,7 @@ class Client:
                 raise JobFailed(f"job {jobid} ({status.name}) {status.status}: {status.error}", jobid=jobid, status=status.status)
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"job {jobid} is not over after {timeout_s:g} s")
-            time.sleep(POLL_S)
+            time.sleep(min(MOST_POLL_S, POLL_S + (time.monotonic() - began) / 20))
 
     def run(
         self,

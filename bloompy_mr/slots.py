@@ -56,9 +56,11 @@ class Slots(Messages):
 
     @rule
     def assignments(self) -> None:
-        # assigned(Attempt, …) :- launch(Attempt, …).
-        self.assigned <+ ((x.jobid, x.taskid, x.n, x.kind, x.partition, x.maps) for x in self.launch)
-        self.held_file <+- ((f.jobid, f.code, f.settings, f.signature) for f in self.job_file)
+        # assigned(Attempt, …) :- launch(Attempt, …), not release(Attempt): a launch that was sent again may come late.
+        self.assigned <+ ((x.jobid, x.taskid, x.n, x.kind, x.partition, x.maps) for x in self.launch
+                          if (self.me, x.jobid, x.taskid, x.n) not in self.release)
+        self.held_file <+- ((f.jobid, f.code, f.settings, f.signature) for f in self.job_file
+                            if (self.me, f.jobid) not in self.forget_job)
         # start(Attempt, …) :- assigned(Attempt, …), held_file(Job, …).                      The pool runs what begins to hold here.
         self.start <= ((a.jobid, a.taskid, a.n, a.kind, a.partition, a.maps, f.code, f.settings, f.signature)
                        for a in self.assigned for f in self.held_file if f.jobid == a.jobid)
