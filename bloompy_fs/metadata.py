@@ -71,7 +71,8 @@ class Metadata:
                 try_s *= 2
                 continue
             return answer.code, answer.result
-        raise FsTimeout(errno.ETIMEDOUT, f"the NameNode at {self.namenode} did not answer in {self._timeout_s:g} s", rest[2])
+        message = f"the NameNode at {self.namenode} did not answer in {self._timeout_s:g} s; does it run there, with the same secret?"
+        raise FsTimeout(errno.ETIMEDOUT, message, rest[2])
 
 
 def _own_host(namenode: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from bloompy.errors import UsageError
 from bloompy_fs import ChunkLost, Client, DataNodeServer, FsError
 from bloompy_fs.chunkstore import ChunkStore
 from bloompy_fs.cluster import QUICK_HEARTBEAT_S, LocalCluster, ThreadServer
@@ -262,6 +263,19 @@ def test_a_datanode_of_another_cluster_is_refused(cluster: LocalCluster, tmp_pat
             anyio.run(join)
     assert "belongs to cluster" in str(single(raised.value))
     assert isinstance(single(raised.value), ClusterMismatch)
+
+
+@pytest.mark.parametrize(
+    ("directory", "listen", "message"),
+    [("datanode0", "127.0.0.1:0", "in use by another DataNode"), ("new", "0.0.0.0:0", "nobody could call it")],
+)
+def test_a_datanode_that_cannot_work_says_why(cluster: LocalCluster, directory: str, listen: str, message: str) -> None:
+    async def start() -> None:
+        async with DataNodeServer(cluster.namenode, cluster.directory / directory, listen, cluster.secret):
+            pass
+
+    with pytest.raises(UsageError, match=message):
+        anyio.run(start)
 
 
 def single(error: BaseException) -> BaseException:

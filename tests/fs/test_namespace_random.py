@@ -140,9 +140,16 @@ def test_every_two_requests_in_one_tick_are_applied_in_order(first: Any) -> None
     check(batches, repeat=False, evaluator="codegen")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(BATCHES, st.booleans())
 def test_batches_of_requests_are_applied_as_one_by_one_in_order(batches: Any, repeat: bool) -> None:
+    check(BEGINNING + batches, repeat, "codegen")
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, deadline=None)
+@given(BATCHES, st.booleans())
+def test_many_batches_of_requests_are_applied_as_one_by_one_in_order(batches: Any, repeat: bool) -> None:
     check(BEGINNING + batches, repeat, "codegen")
 
 
