@@ -6,7 +6,9 @@
 """First come, first served: which task goes to which tracker (Hadoop's order, EuroSys'10 §3.3).
 
 A candidate is a task that a tracker with a free slot may run, with its rank; the least rank wins. All candidates of a
-tick are matched with the free slots at once, greedily (see `matching`).
+tick are matched with the free slots at once, greedily (see `matching`). Of a long queue only its front is looked at, and
+for each host the front of what lies near it; what is behind ranks lower. (A tracker on which a whole front has failed waits
+until the others have taken it.)
 
 A policy adds candidates of its own (see `speculation`); nothing here knows which there are.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bloompy import agg, param, rule, scratch
-from bloompy_mr.matching import greedy_matching
+from bloompy_mr.matching import greedy_matching, least
 from bloompy_mr.relations import Relations
 
 FAILED, LOCAL, ANY, REDUCE, SPECULATIVE = range(5)
@@ -51,6 +53,8 @@ class Fcfs(Relations):
     free = scratch("tracker, kind -> slots, host")
     waiting = scratch("jobid, taskid -> kind, priority, submit, failed")
     elsewhere = scratch("jobid, taskid")
+    front = scratch("kind -> ranks")
+    near_front = scratch("host, kind -> ranks")
     candidate = scratch("tracker, kind, rank")
     matching = scratch("kind -> pairs")
     given = scratch("jobid, taskid -> kind, tracker, speculative")
@@ -77,21 +81,25 @@ class Fcfs(Relations):
                          and self.failures.get((t.jobid, t.taskid), (0, 0, 0)).attempts < self.max_attempts
                          and (t.kind == "map"
                               or self.finished.get((j.jobid, "map"), (j.jobid, "map", 0)).tasks >= self.slow_start * j.maps))
+        # front(Kind, least<Rank>) :- waiting(Job, Task, Kind, …).          The first FRONT of each queue: no tick assigns more.
+        self.front <= ((w.kind, least(Rank(w.priority, w.submit, w.jobid, task_class(w.kind, w.failed, False), 1, w.taskid)))
+                       for w in self.waiting)
+        # near_front(Host, Kind, least<Rank>) :- waiting(Job, Task, Kind, …), task_loc(Job, Task, Host).
+        self.near_front <= ((x.host, w.kind, least(Rank(w.priority, w.submit, w.jobid, task_class(w.kind, w.failed, True), 0, w.taskid)))
+                            for w in self.waiting for x in self.task_loc if x.jobid == w.jobid and x.taskid == w.taskid)
         # elsewhere(Job, Task) :- failures(Job, Task), tracker(Tracker), not failed_on(Job, Task, Tracker).
         self.elsewhere <= ((f.jobid, f.taskid) for f in self.failures for t in self.tracker
                            if (f.jobid, f.taskid, t.name) not in self.failed_on)
 
     @rule
     def policy(self) -> None:
-        # candidate(Tracker, Kind, Rank) :- free(Tracker, Kind, …), waiting(Job, Task, Kind, …),
-        #     not failed_on(Job, Task, Tracker) unless it has failed on every tracker.
-        self.candidate <= ((f.tracker, f.kind,
-                            Rank(w.priority, w.submit, w.jobid,
-                                 task_class(w.kind, w.failed, (w.jobid, w.taskid, f.host) in self.task_loc),
-                                 0 if (w.jobid, w.taskid, f.host) in self.task_loc else 1, w.taskid))
-                           for f in self.free for w in self.waiting
-                           if w.kind == f.kind
-                           and ((w.jobid, w.taskid, f.tracker) not in self.failed_on or (w.jobid, w.taskid) not in self.elsewhere))
+        # candidate(Tracker, Kind, Rank) :- free(Tracker, Kind, …), front(Kind, Ranks), Rank in Ranks,
+        #     not failed_on(Job, Task, Tracker) unless it has failed on every tracker.      And so for near_front(Host, Kind, Ranks).
+        self.candidate <= ((f.tracker, f.kind, rank) for f in self.free for q in self.front if q.kind == f.kind for rank in q.ranks
+                           if (rank.jobid, rank.taskid, f.tracker) not in self.failed_on or (rank.jobid, rank.taskid) not in self.elsewhere)
+        self.candidate <= ((f.tracker, f.kind, rank) for f in self.free for q in self.near_front
+                           if q.host == f.host and q.kind == f.kind for rank in q.ranks
+                           if (rank.jobid, rank.taskid, f.tracker) not in self.failed_on or (rank.jobid, rank.taskid) not in self.elsewhere)
         # matching(Kind, greedy<(Rank, Slots, Tracker)>) :- candidate(Tracker, Kind, Rank), free(Tracker, Kind, Slots).
         self.matching <= ((c.kind, greedy_matching((c.rank, self.free[c.tracker, c.kind].slots, c.tracker))) for c in self.candidate)
         # given(Job, Task, Kind, Tracker) :- matching(Kind, Pairs), (Rank of Job and Task, Tracker) in Pairs.

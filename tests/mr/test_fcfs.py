@@ -158,3 +158,17 @@ def test_the_matching_does_not_depend_on_the_order_of_candidates():
     candidates = [(rank(1, 7), 1, "a"), (rank(2, 7), 2, "b"), (rank(2, 3), 1, "a"), (rank(2, 3), 2, "b"), (rank(2, 4), 2, "b")]
     results = {greedy_matching(list(order)) for order in permutations(candidates)}
     assert results == {((rank(1, 7), "a"), (rank(2, 3), "b"), (rank(2, 4), "b"))}
+
+
+def test_a_near_task_is_found_far_back_in_a_long_queue():
+    hand = Hand()
+    hand.heartbeat("t1", slots=(1, 0))
+    hand.submit(maps=200, hosts=(("elsewhere",),) * 150 + (("h1",),) * 2 + (("elsewhere",),) * 48)
+    assert hand.launched(hand.settle()) == [("t1", 1, 150, 0)]
+
+
+def test_more_slots_than_are_looked_at_in_a_tick_are_filled_in_the_next(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bloompy_mr.matching.FRONT", 3)
+    hand = started(maps=10, trackers=4, slots=(2, 1))
+    assert len(hand.jt.live) == 8
+    assert sorted(a.taskid for a in hand.jt.live) == list(range(8))
