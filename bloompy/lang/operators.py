@@ -27,6 +27,7 @@ TAKES: dict[str, tuple[Operator, ...]] = {
 
 _UNARY: dict[type[ast.AST], str] = {ast.UAdd: "+", ast.USub: "-", ast.Invert: "~"}
 _OPERATORS: dict[str, Operator] = {"+": "<+", "-": "<-", "~": "<~", "+-": "<+-"}
+_QUERIES = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.List, ast.Set, ast.Tuple)
 
 
 @frozen
@@ -97,7 +98,7 @@ def _stripped(node: ast.expr) -> tuple[str, ast.expr]:
     """The signs before the leftmost operand, and the expression without them."""
     if isinstance(node, ast.BinOp):
         signs, left = _stripped(node.left)
-        return signs, ast.copy_location(ast.BinOp(left, node.op, node.right), left) if signs else node
+        return signs, _from(left, ast.copy_location(ast.BinOp(left, node.op, node.right), node)) if signs else node
     signs = ""
     while isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY and len(signs) < 2 and (not signs or signs == "+"):
         if signs == "+" and not isinstance(node.op, ast.USub):
@@ -105,6 +106,12 @@ def _stripped(node: ast.expr) -> tuple[str, ast.expr]:
         signs += _UNARY[type(node.op)]
         node = node.operand
     return signs, node
+
+
+def _from(left: ast.expr, node: ast.BinOp) -> ast.BinOp:
+    """The operation begins where its left operand does, behind the sign."""
+    node.lineno, node.col_offset = left.lineno, left.col_offset
+    return node
 
 
 def _check_adjacent(names: Names, node: ast.Compare, right: ast.expr) -> None:
@@ -124,9 +131,7 @@ def _check_adjacent(names: Names, node: ast.Compare, right: ast.expr) -> None:
 
 def _check_sign_after(names: Names, node: ast.Compare) -> None:
     right = node.comparators[0]
-    if isinstance(right, ast.UnaryOp) and isinstance(
-        right.operand, ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.List | ast.Set | ast.Tuple
-    ):
+    if isinstance(right, ast.UnaryOp) and (isinstance(right.operand, _QUERIES) or names.collection(right.operand) is not None):
         sign = _UNARY.get(type(right.op), "not")
         raise UnsupportedStatement(f"<={sign} is no operator", names.span(right), hint="operators are <= <+ <- <+- <~")
 
