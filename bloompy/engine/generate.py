@@ -31,10 +31,12 @@ from bloompy.engine.syntax import (
     function_syntax,
     iterating,
     load_name,
+    own,
     parse,
     parse_target,
     statements,
     target_syntax,
+    user_name,
 )
 from bloompy.engine.tick import Environment, PlainRow
 from bloompy.errors import KeyConflict, UnorderableValues
@@ -140,9 +142,9 @@ class Generator:
     def _compiled(self, body: list[ast.stmt]) -> Derive:
         called = f"{_PREFIX}{self.rule.label}"
         loads = [assign(variable, value) for variable, value in self.prologue.items()]
-        rule = function_syntax(called, ["_driven", "_rows", "_new"], [assign("_add", parse("_new.append")), *loads, *body])
+        rule = function_syntax(called, [own("_driven"), own("_rows"), own("_new")], [assign("_add", parse("_new.append")), *loads, *body])
         closure = self.scope.closure if self.scope is not None else {}
-        values = {**closure, **self.outer}
+        values = {**closure, **{own(name): value for name, value in self.outer.items()}}
         factory = function_syntax("_factory", list(values), [*self.inner, rule, ast.Return(load_name(called))])
         module = ast.Module([factory], [])
         fill_positions(module)
@@ -215,16 +217,17 @@ class Generator:
     def _hoist(self, target: Target) -> list[ast.stmt]:
         if not isinstance(target, str):
             return []
-        return [assign(f"_{target}_{i}", parse(f"{target}[{i}]")) for i in sorted(self.hoisted.get(target, ()))]
+        columns = sorted(self.hoisted.get(target, ()))
+        return [assign(f"_{target}_{i}", ast.Subscript(user_name(target), ast.Constant(i), ast.Load())) for i in columns]
 
     def _find(self, scan: Scan, found: ast.expr, body: list[ast.stmt]) -> list[ast.stmt]:
-        row = scan.target if isinstance(scan.target, str) and scan.target != "_" else self._fresh("_row")
+        row = scan.target if isinstance(scan.target, str) and scan.target != "_" else own(self._fresh("_row"))
         unpack: list[ast.stmt] = []
         if isinstance(scan.target, tuple):
-            unpack = [at(ast.Assign([target_syntax(scan.target)], load_name(row)), scan.span)]
-        there = ast.Compare(load_name(row), [ast.IsNot()], [ast.Constant(None)])
+            unpack = [at(ast.Assign([target_syntax(scan.target)], user_name(row)), scan.span)]
+        there = ast.Compare(user_name(row), [ast.IsNot()], [ast.Constant(None)])
         use = ast.If(there, [*unpack, *self._hoist(scan.target), *body], [])
-        return [at(assign(row, found), scan.span), at(use, scan.span)]
+        return [at(ast.Assign([target_syntax(row)], found), scan.span), at(use, scan.span)]
 
     # -- heads
 
@@ -237,7 +240,7 @@ class Generator:
     def _head_row(self) -> ast.expr:
         same = self._row_itself()
         if same is not None:
-            return load_name(same)
+            return user_name(same)
         return place(ast.Tuple([self._expression(one) for one in self.query.head], ast.Load()), self.query.span)
 
     def _row_itself(self) -> str | None:
@@ -394,11 +397,11 @@ class Generator:
     def _special(self, node: Expression) -> ast.expr:
         match node:
             case RowVariable(name, collection):
-                return ast.Call(load_name(self._outer_row(collection)), [load_name(name)], [])
+                return ast.Call(load_name(self._outer_row(collection)), [user_name(name)], [])
             case Field(RowVariable(name), _, index) if index in self.hoisted.get(name, ()):
                 return load_name(f"_{name}_{index}")
             case Field(RowVariable(name), _, index):
-                return ast.Subscript(load_name(name), ast.Constant(index), ast.Load())
+                return ast.Subscript(user_name(name), ast.Constant(index), ast.Load())
             case Field(row, _, index):
                 return ast.Subscript(self._plain_row(row), ast.Constant(index), ast.Load())
             case Lookup(collection) | Get(collection):
@@ -431,7 +434,7 @@ class Generator:
 
     def _key_of(self, key: Expression) -> ast.expr:
         """A key as one expression; a row variable's own tuple will do."""
-        return load_name(key.name) if isinstance(key, RowVariable) else self._expression(key)
+        return user_name(key.name) if isinstance(key, RowVariable) else self._expression(key)
 
     def _key(self, columns: tuple[Expression, ...], span: Span) -> ast.expr:
         values = [self._expression(one) for one in columns]
@@ -441,9 +444,9 @@ class Generator:
         """A function of the variables it needs, which looks for the first binding."""
         bound = {name for clause in self.query.body for name in target_names(getattr(clause, "target", "_"))}
         needs = sorted(name for name in free_names(node) if name in bound or name in self.exists_bound)
-        own = {name for clause in node.body for name in target_names(getattr(clause, "target", "_"))}
-        needs = [name for name in needs if name not in own]
-        outer_bound, self.exists_bound = self.exists_bound, self.exists_bound | set(needs) | own
+        inside = {name for clause in node.body for name in target_names(getattr(clause, "target", "_"))}
+        needs = [name for name in needs if name not in inside]
+        outer_bound, self.exists_bound = self.exists_bound, self.exists_bound | set(needs) | inside
         outer_prologue, self.prologue = self.prologue, {}
         outer_hoisted, self.hoisted = self.hoisted, {}
         steps = plan(node.body, self.layouts, bound=frozenset(needs))
@@ -451,8 +454,8 @@ class Generator:
         loads = [assign(variable, value) for variable, value in self.prologue.items()]
         self.prologue, self.exists_bound, self.hoisted = outer_prologue, outer_bound, outer_hoisted
         name = f"_exists{len(self.inner)}"
-        self.inner.append(function_syntax(name, needs, [*loads, *body, ast.Return(ast.Constant(node.negated))]))
-        return ast.Call(load_name(name), [load_name(one) for one in needs], [])
+        self.inner.append(function_syntax(own(name), needs, [*loads, *body, ast.Return(ast.Constant(node.negated))]))
+        return ast.Call(load_name(name), [user_name(one) for one in needs], [])
 
     def _fresh(self, name: str) -> str:
         self.names += 1

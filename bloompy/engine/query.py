@@ -48,6 +48,10 @@ Facts: TypeAlias = Mapping[str, Mapping[Key, PlainRow]]
 """The rows of every collection by key."""
 
 
+_CONTEXT = "\u00b7context"
+"""The context in compiled expressions: a name that Python text cannot have."""
+
+
 class Missing(Exception):
     """`self.c[k]` found no row: the binding is dropped."""
 
@@ -188,7 +192,7 @@ class Query:
         """
         free = list(free_names(expression))
         captured = {node.name: None for node in walk(expression) if isinstance(node, Global) and node.name in self.scope.closure}
-        arguments = [ast.arg(name) for name in [*free, *captured, "_context"]]
+        arguments = [ast.arg(name) for name in [*free, *captured, _CONTEXT]]
         body = to_ast(expression, self._special)
         function = ast.Lambda(ast.arguments([], arguments, None, [], [], None, []), body)
         tree = ast.fix_missing_locations(ast.Expression(place(function, expression.span)))
@@ -351,4 +355,4 @@ def _ordered(items: Iterable[Any]) -> Iterable[Any]:
 
 
 def _call(method: str, *arguments: ast.expr) -> ast.expr:
-    return ast.Call(ast.Attribute(ast.Name("_context", ast.Load()), method, ast.Load()), list(arguments), [])
+    return ast.Call(ast.Attribute(ast.Name(_CONTEXT, ast.Load()), method, ast.Load()), list(arguments), [])

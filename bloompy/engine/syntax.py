@@ -1,4 +1,8 @@
-"""Small pieces of Python syntax, and where they stand in the user's source."""
+"""Small pieces of Python syntax, and where they stand in the user's source.
+
+Our own names begin with "_" where they are written here and in `bloompy.engine.generate`. In the generated code they begin
+with a character that no name of Python text can begin with, so that they never meet a name of the user.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,18 @@ from bloompy.span import Span
 Node = TypeVar("Node", bound=ast.AST)
 
 
+def own(identifier: str) -> str:
+    """How a name of ours is called in generated code."""
+    return f"\u00b7{identifier}" if identifier.startswith("_") else identifier
+
+
 def load_name(identifier: str) -> ast.Name:
-    """A variable, read."""
+    """A variable of ours, read."""
+    return ast.Name(own(identifier), ast.Load())
+
+
+def user_name(identifier: str) -> ast.Name:
+    """A variable of the user, read."""
     return ast.Name(identifier, ast.Load())
 
 
@@ -42,6 +56,8 @@ def statements(text: str) -> list[ast.stmt]:
 def _bare(node: Node) -> Node:
     """Forget the positions of our own text, so that `fill_positions` puts it where the user's code around it is."""
     for below in ast.walk(node):
+        if isinstance(below, ast.Name):
+            below.id = own(below.id)
         for attribute in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
             if hasattr(below, attribute):
                 delattr(below, attribute)
@@ -49,8 +65,8 @@ def _bare(node: Node) -> Node:
 
 
 def assign(variable: str, value: ast.expr) -> ast.stmt:
-    """`name = value`."""
-    return ast.Assign([ast.Name(variable, ast.Store())], value)
+    """`name = value`, for a name of ours."""
+    return ast.Assign([ast.Name(own(variable), ast.Store())], value)
 
 
 def target_syntax(target: Target) -> ast.expr:

@@ -325,3 +325,44 @@ def test_a_parameter_may_be_any_value(evaluator):
     p.item.insert(("a",), ("b",))
     p.tick()
     assert p.hit.rows() == {("b",)}
+
+
+SHADOWS = '''
+from bloompy import Bloom, agg, rule, scratch, table
+
+def NAME(x):
+    return x + 100
+
+class P(Bloom):
+    item = table("k -> v")
+    other = table("k -> v")
+    out = scratch("k, v")
+    used = scratch("k, v")
+    groups = scratch("k -> n, most")
+    ranks = scratch("k, place")
+
+    @rule
+    def bound(self):
+        self.out <= ((NAME.k, NAME.v) for NAME in self.item if self.other[NAME.k].v > 0 or NAME.k in self.other)
+        self.out <= ((a, NAME) for a, NAME in self.item for z in [a, NAME] if any(NAME == o.v for o in self.other))
+        self.groups <= ((NAME.k, agg.count(), agg.max(self.other[NAME.k].v if NAME.v else 0)) for NAME in self.item)
+        self.ranks <= ((NAME, agg.rank(a)) for a, NAME in self.item)
+
+    @rule
+    def called(self):
+        self.used <= ((i.k, NAME(i.v)) for i in self.item if any(NAME(o.v) > 5 for o in self.other))
+'''
+
+
+@pytest.mark.parametrize("name", ["row", "_row", "_rows", "_new", "_key", "_find", "_group", "_lists", "_ordered", "_context", "_Missing", "_0"])
+def test_no_name_of_the_user_meets_one_of_the_evaluator(evaluator, name):
+    p = exec_source(SHADOWS.replace("NAME", name))["P"](evaluator=evaluator)
+    p.item.insert(("a", 0), ("b", 1))
+    p.other.insert(("a", 1), ("b", 2))
+    p.tick()
+    p.item.insert(("c", 2))
+    p.tick()
+    assert p.out.rows() == {("a", 0), ("b", 1), ("c", 2)}
+    assert p.used.rows() == {("a", 100), ("b", 101), ("c", 102)}
+    assert p.groups.rows() == {("a", 1, 0), ("b", 1, 2)}
+    assert p.ranks.rows() == {(0, 0), (1, 1), (2, 2)}
