@@ -74,7 +74,7 @@ class Pool:
         fs_secret: bytes = b"",
     ) -> None:
         self.directory, self.say, self.miss, self.limits = directory, say, miss, limits or Limits()
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hello = talk.Hello(secret, fs_secret, str(directory), data_address, self.limits.memory_bytes)
         self._lock = threading.RLock()
         self._running: dict[Attempt, Worker] = {}
@@ -288,7 +288,7 @@ def _exit(status: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of workers: they find this package, and hash alike."""
+    """The environment of workers: they find this package, and what they write is seen at once."""
     root = str(Path(bloompy_mr.__file__).resolve().parent.parent)
     known = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root, "PYTHONUNBUFFERED": "1"}

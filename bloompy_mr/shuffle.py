@@ -24,7 +24,9 @@ NONCE_BYTES = 16
 _REQUEST = struct.Struct(">4Q")
 _LENGTH = struct.Struct(">Q")
 _ABSENT = 2**64 - 1
-IDLE_TIMEOUT_S = 60.0
+_NOTHING = b"no such run"  # compared by identity
+IDLE_TIMEOUT_S = 5.0
+"""A connection that asks for nothing for so long is closed, so that idle and foreign ones do not keep others out."""
 MAX_CONNECTIONS = 64
 
 
@@ -119,18 +121,35 @@ class Fetcher:
         Raises:
             FetchFailed: the tracker cannot be reached or does not have it.
         """
+        request = _REQUEST.pack(jobid, taskid, n, reduce)
         try:
-            connection, nonce = self._open.get(address) or self._connect(address)
-            request = _REQUEST.pack(jobid, taskid, n, reduce)
-            connection.sendall(request + _seal(self.secret, nonce, request))
-            (length,) = _LENGTH.unpack(_receive(connection, _LENGTH.size))
-            if length != _ABSENT:
-                return _receive(connection, length)
+            found = self._again(address, request) if address in self._open else None
+            if found is None:
+                found = self._ask(address, request, self._connect(address))
         except (OSError, EOFError) as error:
-            if held := self._open.pop(address, None):
-                held[0].close()
+            self._drop(address)
             raise FetchFailed(f"map output {taskid}.{n} of job {jobid} cannot be fetched from {address}: {error}") from error
-        raise FetchFailed(f"{address} has no output of map {taskid}.{n} of job {jobid}")
+        if found is _NOTHING:
+            raise FetchFailed(f"{address} has no output of map {taskid}.{n} of job {jobid}")
+        return found
+
+    def _again(self, address: str, request: bytes) -> bytes | None:
+        """Ask over the connection that is open; None if the tracker has closed it meanwhile, as it does with idle ones."""
+        try:
+            return self._ask(address, request, self._open[address])
+        except (OSError, EOFError):
+            self._drop(address)
+            return None
+
+    def _ask(self, address: str, request: bytes, held: tuple[socket.socket, bytes]) -> bytes:
+        connection, nonce = held
+        connection.sendall(request + _seal(self.secret, nonce, request))
+        (length,) = _LENGTH.unpack(_receive(connection, _LENGTH.size))
+        return _NOTHING if length == _ABSENT else _receive(connection, length)
+
+    def _drop(self, address: str) -> None:
+        if held := self._open.pop(address, None):
+            held[0].close()
 
     def _connect(self, address: str) -> tuple[socket.socket, bytes]:
         host, _, port = address.rpartition(":")

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -384,6 +385,23 @@ def test_runs_are_fetched_only_with_the_secret(tmp_path: Path):
         server.close()
     with pytest.raises(FetchFailed, match="cannot be fetched"):
         Fetcher(b"secret", timeout_s=1).fetch(server.address, 1, 2, 0, 0)
+
+
+def test_a_connection_that_the_tracker_has_closed_meanwhile_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bloompy_mr.shuffle.IDLE_TIMEOUT_S", 0.1)
+    path = map_output_path(tmp_path, 1, 0, 0)
+    path.parent.mkdir()
+    (tmp_path / "in").write_text("a b c\n")
+    run_map(wordcount.make(), LocalFiles(), Split(str(tmp_path / "in"), 0, 6), 1, path, Gauge())
+    server = ShuffleServer(tmp_path, b"secret")
+    try:
+        fetcher = Fetcher(b"secret", timeout_s=5)
+        first = fetcher.fetch(server.address, 1, 0, 0, 0)
+        time.sleep(0.4)
+        assert fetcher.fetch(server.address, 1, 0, 0, 0) == first
+        fetcher.close()
+    finally:
+        server.close()
 
 
 # -- files
