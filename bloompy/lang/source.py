@@ -33,7 +33,7 @@ class _Text:
         self.functions: dict[tuple[int, str], Definition] = {}
         self.codes: dict[tuple[int, str], CodeType] = {}
         try:
-            tree = ast.parse("".join(lines), file)
+            tree = self._tree("".join(lines))
             self.functions.update(_functions(tree))
             self.codes.update(_codes(self._compiled(tree)))
             self._statements = tree.body
@@ -57,8 +57,14 @@ class _Text:
                     yield from (code for at, code in _codes(self._compiled(ast.Module([statement], []))) if at == place)
                     return
 
+    def _tree(self, text: str) -> ast.Module:
+        with warnings.catch_warnings(action="ignore"):  # Python gave them when it compiled the file
+            return ast.parse(text, self._file)
+
     def _compiled(self, tree: ast.Module) -> CodeType:
-        return compile(tree, self._file, "exec", self._flags, dont_inherit=True)
+        with warnings.catch_warnings(action="ignore"):
+            code: CodeType = compile(tree, self._file, "exec", self._flags, dont_inherit=True)
+        return code
 
 
 def function_syntax(function: FunctionType) -> Definition:

@@ -99,7 +99,7 @@ LEAVES: list[nodes.Expression] = [
 ]
 values = st.one_of(st.booleans(), st.none(), st.integers(-9, 9), st.floats(-1e9, 1e9), st.text("ab {}", max_size=3))
 leaves = st.one_of(st.sampled_from(LEAVES), st.builds(nodes.Const, values))
-TWO = "+ - * / // % ** << >> & | ^ @ == != < <= > >= is in and or".split()
+TWO = ["+", "-", "*", "/", "//", "%", "**", "<<", ">>", "&", "|", "^", "@", "==", "!=", "<", "<=", ">", ">=", "is", "in", "and", "or"]
 
 
 def composed(below: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[nodes.Expression]:
