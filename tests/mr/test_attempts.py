@@ -322,3 +322,19 @@ def test_a_signed_job_with_other_task_numbers_than_it_says_is_refused():
     hand = Hand()
     hand.submit(maps=2, hosts=((),))
     assert [row[4] for row in hand.tick()["submitted"]] == ["the numbers of tasks do not fit the signed settings"]
+
+
+def test_who_did_what_is_listed():
+    hand = started(maps=2, reduces=1, trackers=1)
+    hand.report("t1", 0, state="DONE")
+    hand.settle()
+    hand.jt.ask_attempts.insert(("jt", "c", 5, 1))
+    hand.jt.ask_trackers.insert(("jt", "c", 6))
+    hand.jt.ask_jobs.insert(("jt", "c", 7))
+    sent = hand.tick()
+    ((*_, attempts),) = sent["attempt_list"]
+    assert [(row[0], row[2], row[3], row[6]) for row in attempts] == [
+        (0, "map", "t1", "SUCCEEDED"), (1, "map", "t1", "RUNNING"), (2, "reduce", "t1", "RUNNING"),
+    ]  # fmt: skip
+    assert sent["tracker_list"] == [("c", "jt", 6, (("t1", "h1", 2, 2),))]
+    assert sent["job_list"] == [("c", "jt", 7, ((1, "a job", "me", 0, 0.0, "RUNNING", 0.0),))]
