@@ -52,7 +52,8 @@ class _Method:
     """The statements of one method, read in order."""
 
     def __init__(self, method: RuleMethod, scope: ClassScope) -> None:
-        self.method, self.names = method, Names(method, scope)
+        self.method, self.syntax = method, function_syntax(method.function)
+        self.names = Names(method, scope, self.syntax.body)
         owner = self.names.owner
         self.label = f"{owner.rpartition('.')[2] or scope.name}.{method.function.__name__}"
         self.scope = f"{method.function.__module__}:{owner}"
@@ -61,7 +62,7 @@ class _Method:
 
     def compile(self) -> tuple[list[nodes.Rule], list[nodes.Collection]]:
         """All rules and temporaries."""
-        syntax = function_syntax(self.method.function)
+        syntax = self.syntax
         if isinstance(syntax, ast.AsyncFunctionDef):
             raise UnsupportedStatement("an async rule method", self.names.span(syntax), hint="leave out the async: rules wait for nothing")
         body = syntax.body

@@ -29,13 +29,13 @@ class Names:
         locals: every name that the method assigns anywhere.
     """
 
-    def __init__(self, method: RuleMethod, scope: ClassScope) -> None:
+    def __init__(self, method: RuleMethod, scope: ClassScope, body: list[ast.stmt]) -> None:
         self.function, self.scope = method.function, scope
         code = method.function.__code__
         self.file = code.co_filename
         self.owner = method.function.__qualname__.rpartition(".")[0]
         self.self_name = code.co_varnames[0]
-        self.locals = frozenset((*code.co_varnames[1:], *code.co_cellvars)) - {self.self_name}
+        self.locals = frozenset(one.targets[0].id for one in body if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name))
         self.collections = dict(scope.collections)
         self.temporaries: dict[str, Collection] = {}
 

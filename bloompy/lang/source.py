@@ -1,6 +1,7 @@
 """Finding the source of a rule method, whether it stands in a file, a notebook cell, a zip archive or a string."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import itertools
@@ -8,6 +9,8 @@ import linecache
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
 
@@ -17,7 +20,7 @@ from bloompy.span import Span
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _REMEDY = "put the class into a file or a notebook cell, or run its text with bloompy.exec_source(text)"
-_FUTURE_FLAGS = 0x1FF0000
+_FUTURE_FLAGS = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _texts: dict[str, _Text] = {}
 _numbers = itertools.count(1)
