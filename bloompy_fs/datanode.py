@@ -5,8 +5,9 @@
 # fmt: off
 """A DataNode's side of the conversation with the NameNode (spec B.2, h1 to h3): heartbeats, and reports of what changed.
 
-The data plane stages what is on disk into `local`; the rules see to it that the NameNode knows. What the NameNode has acknowledged
-under its present registration is not said again; under another registration everything is.
+The data plane stages what is on disk into `local`, and what it looked for in vain or deleted into `gone`; the rules see to it
+that the NameNode knows. What the NameNode has acknowledged under its present registration is not said again; under another
+registration everything is.
 """
 
 from bloompy import Bloom, agg, channel, param, periodic, rule, scratch, table
@@ -32,20 +33,25 @@ class DataNode(Bloom):
 
     heartbeat = channel("@nn: str, node: str, incarnation: int, no: int -> "
                         "address: str, data: str, host: str, cluster: str, free: int, used: int")
-    heartbeat_ack = channel("@address: str, nn: str, node: str -> registration: str, cluster: str")
+    heartbeat_ack = channel("@address: str, nn: str, node: str, incarnation: int, no: int, registration: str -> cluster: str")
     report = channel("@nn: str, node: str, incarnation: int, no: int, chunk: int -> "
                      "address: str, registration: str, length: int, state: str")
-    report_ack = channel("@address: str, nn: str, node: str, chunk: int -> registration: str, length: int, state: str")
+    report_ack = channel("@address: str, nn: str, node: str, chunk: int, no: int, registration: str -> length: int, state: str")
     command = channel("@address: str, nn: str, kind: str, chunk: int, target: str")
 
     local = table("chunk: int -> length: int, state: str")
+    gone = table("chunk: int")
     usage = table("-> free: int, used: int")
-    member = table("-> registration: str")
+    member = table("-> registration: str, no: int")
     cluster = table("-> id: str")
     acked = table("chunk: int -> registration: str, length: int, state: str")
     nudge = scratch("why: str")
 
     beat = scratch("no")
+    newest_welcome = scratch("-> number")
+    welcome = scratch("-> registration, no, cluster")
+    newest_ack = scratch("chunk -> no")
+    accepted = scratch("chunk -> registration, length, state")
     unsaid = scratch("chunk -> length, state")
     saying = scratch("chunk -> length, state, turn")
 
@@ -61,12 +67,17 @@ class DataNode(Bloom):
 
     @rule
     def joining(self) -> None:
-        # member(Registration), cluster(Id) @next :- heartbeat_ack(Registration, Id).
-        self.member <+- ((h.registration,) for h in self.heartbeat_ack if h.node == self.node and h.registration)
-        self.cluster <+ ((h.cluster,) for h in self.heartbeat_ack if h.node == self.node and not any(c for c in self.cluster))
-        # nudge() @next :- heartbeat_ack(Registration), not member(Registration).
-        self.nudge <+ (("registered",) for h in self.heartbeat_ack
-                       if h.registration and not any(m for m in self.member if m.registration == h.registration))
+        # welcome(Registration, No, Id) :- heartbeat_ack(me, No, Registration, Id), the newest of all so far.
+        self.newest_welcome <= (agg.max((h.no, h.registration)) for h in self.heartbeat_ack
+                                if h.node == self.node and h.incarnation == self.incarnation and h.registration)
+        self.welcome <= ((h.registration, h.no, h.cluster) for h in self.heartbeat_ack for n in self.newest_welcome
+                         if (h.no, h.registration) == n.number and h.node == self.node and h.incarnation == self.incarnation
+                         and not any(m for m in self.member if m.no > h.no))
+        # member(Registration, No), cluster(Id) @next :- welcome(Registration, No, Id).
+        self.member <+- ((w.registration, w.no) for w in self.welcome)
+        self.cluster <+ ((w.cluster,) for w in self.welcome if not any(c for c in self.cluster))
+        # nudge() @next :- welcome(Registration), not member(Registration).
+        self.nudge <+ (("registered",) for w in self.welcome if not any(m for m in self.member if m.registration == w.registration))
 
     @rule
     def reports(self) -> None:
@@ -77,6 +88,8 @@ class DataNode(Bloom):
         # unsaid(C, 0, "gone") :- acked(C, R), member(R), not local(C).
         self.unsaid <= ((a.chunk, 0, "gone") for a in self.acked for m in self.member
                         if a.registration == m.registration and a.chunk not in self.local)
+        # unsaid(C, 0, "gone") :- gone(C), member(_), not local(C).      (the NameNode may know it from a writer only)
+        self.unsaid <= ((g.chunk, 0, "gone") for g in self.gone for m in self.member if g.chunk not in self.local)
         # saying(C, ..., rank<C>) :- beat(), unsaid(C, ...).
         self.saying <= ((u.chunk, u.length, u.state, agg.rank(u.chunk)) for b in self.beat for u in self.unsaid)
         # report(@NN, me, C, R, Length, State) @async :- saying(C, Length, State, Turn), Turn < Limit, member(R).
@@ -85,11 +98,18 @@ class DataNode(Bloom):
 
     @rule
     def acknowledgements(self) -> None:
-        # acked(C, R, Length, State) @next :- report_ack(C, R, Length, State), State != "gone".
-        self.acked <+- ((r.chunk, r.registration, r.length, r.state) for r in self.report_ack
-                        if r.node == self.node and r.state != "gone" and any(m for m in self.member if m.registration == r.registration))
-        # del acked(C) @next :- report_ack(C, "gone"), not local(C).
-        self.acked <- ((r.chunk,) for r in self.report_ack if r.node == self.node and r.state == "gone" and r.chunk in self.acked)
-        # nudge() @next :- report_ack(), more is unsaid than was said.
-        self.nudge <+ (("more",) for r in self.report_ack
-                      if any(u for u in self.unsaid if (self.me, r.nn, self.node, u.chunk) not in self.report_ack))
+        # accepted(C, R, Length, State) :- report_ack(me, C, No, R, Length, State), member(R), the newest of this tick.
+        self.newest_ack <= ((r.chunk, agg.max(r.no)) for r in self.report_ack for m in self.member
+                            if r.node == self.node and r.registration == m.registration)
+        self.accepted <= ((r.chunk, r.registration, r.length, r.state)
+                          for r in self.report_ack for n in self.newest_ack for m in self.member
+                          if r.node == self.node and r.registration == m.registration and n.chunk == r.chunk and n.no == r.no)
+        # acked(C, R, Length, State) @next :- accepted(C, R, Length, State), State != "gone".
+        self.acked <+- ((a.chunk, a.registration, a.length, a.state) for a in self.accepted if a.state != "gone")
+        # del acked(C) @next :- accepted(C, "gone").
+        self.acked <- ((a.chunk,) for a in self.accepted if a.state == "gone" and a.chunk in self.acked)
+        # del gone(C) @next :- accepted(C, "gone"); gone(C), local(C).
+        self.gone <- ((a.chunk,) for a in self.accepted if a.state == "gone")
+        self.gone <- ((g.chunk,) for g in self.gone if g.chunk in self.local)
+        # nudge() @next :- accepted(_), unsaid(C), not accepted(C).      (more is unsaid than was said)
+        self.nudge <+ (("more",) for a in self.accepted if any(u for u in self.unsaid if u.chunk not in self.accepted))

@@ -25,10 +25,10 @@ class Membership(Bloom):
 
     heartbeat = channel("@nn: str, node: str, incarnation: int, no: int -> "
                         "address: str, data: str, host: str, cluster: str, free: int, used: int")
-    heartbeat_ack = channel("@address: str, nn: str, node: str -> registration: str, cluster: str")
+    heartbeat_ack = channel("@address: str, nn: str, node: str, incarnation: int, no: int, registration: str -> cluster: str")
     report = channel("@nn: str, node: str, incarnation: int, no: int, chunk: int -> "
                      "address: str, registration: str, length: int, state: str")
-    report_ack = channel("@address: str, nn: str, node: str, chunk: int -> registration: str, length: int, state: str")
+    report_ack = channel("@address: str, nn: str, node: str, chunk: int, no: int, registration: str -> length: int, state: str")
 
     cluster = table("-> id: str", durable=True)
     epoch = table("-> n: int", durable=True)
@@ -38,10 +38,10 @@ class Membership(Bloom):
     hb_chunk = table("node: str, chunk: int -> length: int, state: str")
 
     newest_beat = scratch("node -> number")
-    beat = scratch("node -> address, data, host, incarnation, free, used")
-    joins = scratch("node -> address, data, host, incarnation, free, used")
+    beat = scratch("node -> no, address, data, host, incarnation, free, used")
+    joins = scratch("node -> no, address, data, host, incarnation, free, used")
     newest_report = scratch("node, chunk -> number")
-    told = scratch("node, chunk -> address, registration, length, state")
+    told = scratch("node, chunk -> no, address, registration, length, state")
     dead = scratch("node")
 
     @bootstrap
@@ -59,7 +59,7 @@ class Membership(Bloom):
     def heartbeats(self) -> None:
         # beat(D, ...) :- heartbeat(D, Incarnation, No, ..., Cluster), the newest of this tick, of this cluster or of none yet.
         self.newest_beat <= ((h.node, agg.max((h.incarnation, h.no))) for h in self.heartbeat)
-        self.beat <= ((h.node, h.address, h.data, h.host, h.incarnation, h.free, h.used)
+        self.beat <= ((h.node, h.no, h.address, h.data, h.host, h.incarnation, h.free, h.used)
                       for h in self.heartbeat for n in self.newest_beat
                       if n.node == h.node and n.number == (h.incarnation, h.no)
                       and any(h.cluster in ("", c.id) for c in self.cluster)
@@ -73,20 +73,20 @@ class Membership(Bloom):
         self.hb_chunk <- (h for j in self.joins for h in self.hb_chunk if h.node == j.node)
         # heard(D, now, Free, Used) @next :- beat(D, Free, Used).
         self.heard <+- ((b.node, self.now, b.free, b.used) for b in self.beat)
-        # heartbeat_ack(@A, D, Registration, Cluster) @async :- beat(D, A), datanode(D, Registration) or joins(D).
-        self.heartbeat_ack <~ ((b.address, self.me, b.node, d.registration, c.id) for b in self.beat for d in self.datanode
+        # heartbeat_ack(@A, D, No, Registration, Cluster) @async :- beat(D, No, A), datanode(D, Registration) or joins(D).
+        self.heartbeat_ack <~ ((b.address, self.me, b.node, b.incarnation, b.no, d.registration, c.id) for b in self.beat for d in self.datanode
                                for c in self.cluster if d.node == b.node and d.incarnation == b.incarnation)
-        self.heartbeat_ack <~ ((j.address, self.me, j.node, registration(e.n, self.step), c.id) for j in self.joins
-                               for e in self.epoch for c in self.cluster)
-        # heartbeat_ack(@A, D, "", Cluster) @async :- heartbeat(D, A, Other), cluster(Cluster), Other != Cluster.
-        self.heartbeat_ack <~ ((h.address, self.me, h.node, "", c.id) for h in self.heartbeat for c in self.cluster
+        self.heartbeat_ack <~ ((j.address, self.me, j.node, j.incarnation, j.no, registration(e.n, self.step), c.id)
+                               for j in self.joins for e in self.epoch for c in self.cluster)
+        # heartbeat_ack(@A, D, No, "", Cluster) @async :- heartbeat(D, No, A, Other), cluster(Cluster), Other != Cluster.
+        self.heartbeat_ack <~ ((h.address, self.me, h.node, h.incarnation, h.no, "", c.id) for h in self.heartbeat for c in self.cluster
                                if h.cluster not in ("", c.id))
 
     @rule
     def reports(self) -> None:
         # told(D, C, ...) :- report(D, C, Registration, ...), the newest of this tick, datanode(D, Registration).
         self.newest_report <= ((r.node, r.chunk, agg.max((r.incarnation, r.no))) for r in self.report)
-        self.told <= ((r.node, r.chunk, r.address, r.registration, r.length, r.state)
+        self.told <= ((r.node, r.chunk, r.no, r.address, r.registration, r.length, r.state)
                       for r in self.report for n in self.newest_report for d in self.datanode
                       if n.node == r.node and n.chunk == r.chunk and n.number == (r.incarnation, r.no)
                       and d.node == r.node and d.registration == r.registration)
@@ -94,8 +94,8 @@ class Membership(Bloom):
         self.hb_chunk <+- ((t.node, t.chunk, t.length, t.state) for t in self.told if t.state != "gone" and t.node not in self.joins)
         # del hb_chunk(D, C) @next :- told(D, C, "gone").
         self.hb_chunk <- ((t.node, t.chunk) for t in self.told if t.state == "gone" and (t.node, t.chunk) in self.hb_chunk)
-        # report_ack(@A, D, C, ...) @async :- told(D, C, A, ...).
-        self.report_ack <~ ((t.address, self.me, t.node, t.chunk, t.registration, t.length, t.state) for t in self.told)
+        # report_ack(@A, D, C, No, ...) @async :- told(D, C, No, A, ...).
+        self.report_ack <~ ((t.address, self.me, t.node, t.chunk, t.no, t.registration, t.length, t.state) for t in self.told)
 
     @rule
     def sweeping(self) -> None:

@@ -172,6 +172,7 @@ class DataNodeServer:
 
         def gone(chunk: int) -> None:
             program.local.delete(chunk)
+            program.gone.upsert((chunk,))
             program.nudge.insert(("gone",))
 
         def damaged(chunk: int, length: int) -> None:

@@ -12,7 +12,7 @@ class SteppedDataNode:
 
     def __init__(self, **options: Any) -> None:
         self.program = DataNode("me:1", namenode="nn", node="d0", incarnation=7, data="me:2", host="h", heartbeat_s=3.0, **options)
-        self.now = 100.0
+        self.now, self.acks = 100.0, 0
         self.tick()
 
     def tick(self, seconds: float = 0.0) -> dict[str, list[tuple[Any, ...]]]:
@@ -32,12 +32,14 @@ class SteppedDataNode:
 
     def register(self, registration: str) -> dict[int, tuple[int, str]]:
         """The NameNode answers a heartbeat; returns what is reported at once."""
-        self.program.heartbeat_ack.insert(("me:1", "nn", "d0", registration, "cluster"))
+        self.acks += 1
+        self.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, self.acks, registration, "cluster"))
         self.tick()
         return self.reported(self.tick())
 
     def acknowledge(self, registration: str, chunk: int, length: int, state: str = "ok") -> None:
-        self.program.report_ack.insert(("me:1", "nn", "d0", chunk, registration, length, state))
+        self.acks += 1
+        self.program.report_ack.insert(("me:1", "nn", "d0", chunk, self.acks, registration, length, state))
         self.tick()
 
 
@@ -102,7 +104,40 @@ def test_large_reports_come_in_parts() -> None:
         assert len(part) <= 2
         said |= part
         for chunk, (length, state) in part.items():
-            node.program.report_ack.insert(("me:1", "nn", "d0", chunk, "1.5", length, state))
+            node.program.report_ack.insert(("me:1", "nn", "d0", chunk, 1, "1.5", length, state))
         node.tick()
         part = node.reported(node.tick())  # at once, not with the next heartbeat
     assert sorted(said) == [0, 1, 2, 3, 4]
+
+
+def test_acknowledgements_out_of_order_do_no_harm() -> None:
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"))
+    node.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, 8, "2.1", "cluster"), ("me:1", "nn", "d0", 7, 3, "1.5", "cluster"))
+    node.tick()
+    node.tick()
+    assert [tuple(row) for row in node.program.member] == [("2.1", 8)]
+    node.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, 4, "1.5", "cluster"), ("me:1", "nn", "d0", 6, 99, "1.4", "cluster"))
+    node.tick()
+    node.tick()
+    assert [tuple(row) for row in node.program.member] == [("2.1", 8)]
+    for no, state in ((5, "ok"), (4, "corrupt")):
+        node.program.report_ack.insert(("me:1", "nn", "d0", 1, no, "2.1", 10, state))
+    node.tick()
+    node.tick()
+    assert [tuple(row) for row in node.program.acked] == [(1, "2.1", 10, "ok")]
+
+
+def test_a_chunk_that_is_gone_is_said_to_be_though_it_was_never_reported() -> None:
+    node = SteppedDataNode()
+    node.register("1.5")
+    node.program.gone.upsert((4,))
+    assert node.beat() == {4: (0, "gone")}
+    assert node.beat() == {4: (0, "gone")}
+    node.acknowledge("1.5", 4, 0, "gone")
+    assert node.beat() == {}
+    node.program.gone.upsert((5,))
+    node.program.local.insert((5, 10, "ok"))  # it has come again
+    assert node.beat() == {5: (10, "ok")}
+    node.tick()
+    assert not len(node.program.gone)

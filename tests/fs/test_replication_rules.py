@@ -226,7 +226,7 @@ def test_a_datanode_of_another_cluster_does_not_join() -> None:
     tick = cluster.tick()
     cluster.tick()
     assert "stranger" not in cluster.namenode.datanode
-    assert tick.sent["heartbeat_ack"] == [("s:1", "nn", "stranger", "", "cluster")]
+    assert tick.sent["heartbeat_ack"] == [("s:1", "nn", "stranger", 1, 1, "", "cluster")]
 
 
 def test_streams_from_one_source_are_bounded_and_the_rarest_chunks_go_first() -> None:
