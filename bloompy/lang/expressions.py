@@ -239,12 +239,7 @@ class Expressions:
         if isinstance(function, ast.Attribute):
             if self.names.collection(function.value) is not None:
                 return self.get(node, function)
-            if (
-                isinstance(function.value, ast.Name)
-                and function.value.id not in self.rows
-                and function.value.id not in self.values
-                and aggregates.is_module(self.names.object_of(function.value))
-            ):
+            if aggregates.is_module(self.names.object_of(function.value, {**self.rows, **self.values})):
                 return aggregates.builtin(self, node, function.attr)
         elif isinstance(function, ast.Name) and function.id not in self.rows and function.id not in self.values:
             return self._call_of_name(node, function)

@@ -9,7 +9,7 @@ import pytest
 from bloompy import errors, exec_source
 
 CLASS = """\
-import datetime, os, random, secrets, time, uuid
+import datetime, os, random, secrets, time, uuid, bloompy
 from bloompy import *
 
 def f(x):

@@ -41,6 +41,7 @@ def test_the_error_names_the_place_and_the_remedy(rule: str, caret: str, message
 
 
 RIGHT = [
+    f"self.s <= ((l.src, bloompy.agg.min(l.cost)) {FOR}",
     f"self.s <= ((l.src, agg.sum(l.cost) / agg.count() + self.limit) {FOR}",
     f"self.s <= ((l.src, f(agg.collect(l.cost))) {FOR}",
     f"self.s <= ((l.src, agg.argmin(what=l.dst, by=l.cost)) {FOR}",
@@ -55,3 +56,9 @@ RIGHT = [
 @pytest.mark.parametrize("rule", RIGHT)
 def test_what_is_right_is_taken(rule: str) -> None:
     assert read(rule).program_ir.rules
+
+
+def test_an_aggregate_is_known_under_every_name_of_its_module() -> None:
+    long = read(f"self.s <= ((l.src, bloompy.agg.min(l.cost)) {FOR}").program_ir
+    short = read(f"self.s <= ((l.src, agg.min(l.cost)) {FOR}").program_ir
+    assert long.rules == short.rules
