@@ -2,6 +2,22 @@
 
 A `JobTracker` is a Bloom program: jobs, tasks, attempts and trackers are relations, the FCFS policy and LATE
 speculation are rules. `TaskTracker`s run map, combine and reduce functions in worker processes of their own.
+
+    from bloompy_mr import Job, LocalCluster
+
+    def words(offset, line):
+        for word in line.split():
+            yield word, 1
+
+    def add(word, counts):
+        yield word, sum(counts)
+
+    with LocalCluster() as cluster:
+        cluster.client.run(Job(map=words, combine=add, reduce=add), "books/*.txt", "counts")
+
+Rules: `messages` and `relations` (what is said and known), `jobs`, `attempts`, `trackers`, `fcfs`, `speculation.late`, together
+the `jobtracker`; `slots`, the TaskTracker's. Imperative: `pool` and `worker` (processes), `shuffle` (data port), `tasktracker`,
+`client`, `cluster`, `commands`. A JobTracker keeps its jobs in memory: a restarted one knows none of them.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -148,9 +149,11 @@ class Client:
             CallTimeout: the JobTracker does not answer.
         """
         job = job_of(written, **changes)
-        output = _checked_output(output, self.fs_secret)
+        output = _absolute(output)
+        _check_output(output, self.fs_secret)
         named = [inputs] if isinstance(inputs, str) else list(inputs)
         placed = splits_of(named, secret=self.fs_secret, split_bytes=split_bytes, whole_files=job.input_format == "files")
+        files_of(output, self.fs_secret).make_directory(output)
         file = jobfile.make(job, tuple(one.split for one in placed), output, self.secret)
         reply = self._ask(
             "submit",
@@ -263,20 +266,11 @@ class Client:
 
 
 def _absolute(path: str) -> str:
-    from pathlib import Path
-
     return path if path.startswith(FS_SCHEME) else str(Path(path).absolute())
 
 
-def _checked_output(output: str, secret: bytes) -> str:
-    """The output directory as workers see it.
-
-    Raises:
-        JobError: it holds output already.
-    """
-    output = _absolute(output)
+def _check_output(output: str, secret: bytes) -> None:
+    """Raises JobError for a directory that holds output already."""
     files = files_of(output, secret)
     if files.exists(join(output, "part-00000")) or files.exists(join(output, "_SUCCESS")):
         raise JobError(f"{output} holds output already", hint="give another directory, or remove that one")
-    files.make_directory(output)
-    return output

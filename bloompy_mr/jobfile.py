@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 import sys
 from types import ModuleType
@@ -110,8 +111,8 @@ def load(file: JobFile, secret: bytes) -> tuple[Job, Settings]:
 
 
 def _pickled(job: Job) -> bytes:
-    """The job with the modules of its functions by value where workers could not import them."""
-    sent = [module for module in {id(m): m for m in _modules(job)}.values() if _by_value(module)]
+    """The job with the modules of its functions, and those that lie beside them, by value: workers could not import them."""
+    sent = _own_modules(job)
     for module in sent:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -121,13 +122,20 @@ def _pickled(job: Job) -> bytes:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _modules(job: Job) -> list[ModuleType]:
+def _own_modules(job: Job) -> list[ModuleType]:
     functions: list[Any] = [job.map, job.combine, job.reduce, job.partition, job.output_format]
-    return [sys.modules[name] for one in functions if (name := getattr(one, "__module__", None)) in sys.modules and name]
+    named = [sys.modules.get(getattr(one, "__module__", None) or "") for one in functions]
+    roots = {os.path.dirname(_file_of(module)) for module in named if module is not None and _is_users(module)}
+    beside = [module for module in list(sys.modules.values()) if _is_users(module) and os.path.dirname(_file_of(module)) in roots]
+    return [module for module in beside if module.__name__ != "__main__"]  # cloudpickle sends that one by value anyway
 
 
-def _by_value(module: ModuleType) -> bool:
+def _is_users(module: ModuleType) -> bool:
     """Whether the module may be missing where workers run: it is no installed package and not ours."""
-    name, file = module.__name__.partition(".")[0], getattr(module, "__file__", None) or ""
+    name, file = getattr(module, "__name__", "").partition(".")[0], _file_of(module)
     installed = "site-packages" in file or "dist-packages" in file or name in sys.stdlib_module_names or not file
-    return not installed and name not in ("bloompy", "bloompy_fs", "bloompy_mr") and module.__name__ != "__main__"
+    return not installed and name not in ("bloompy", "bloompy_fs", "bloompy_mr")
+
+
+def _file_of(module: ModuleType) -> str:
+    return os.path.abspath(file) if isinstance(file := getattr(module, "__file__", None), str) else ""

@@ -195,7 +195,8 @@ def test_a_hanging_attempt_is_overtaken_by_a_speculative_one(tmp_path: Path):
             time.sleep(1000)
         yield line, 1
 
-    with LocalCluster(3, map_slots=3, reduce_slots=1, heartbeat_s=0.2, speculative_lag_s=1.0, slow_start=1.0) as cluster:
+    policy = {"speculative_lag_s": 1.0, "count_finished": True, "slow_start": 1.0}
+    with LocalCluster(3, map_slots=3, reduce_slots=1, heartbeat_s=0.2, **policy) as cluster:
         jobid = cluster.client.submit(evolve(wordcount.make(), map=map), str(tmp_path / "*.txt"), str(tmp_path / "out"))
         status = cluster.client.wait(jobid, timeout_s=60)
         attempts = cluster.client.attempts(jobid)

@@ -67,6 +67,19 @@ def test_a_job_of_ones_own_from_a_file(text: Path, tmp_path: Path):
     assert lines == ["1\t12", "a\ta alles", "i\tis", "r\trose", "ü\tüber"]
 
 
+def test_a_job_may_use_a_module_beside_it(text: Path, tmp_path: Path):
+    (tmp_path / "beside.py").write_text("def letters(word):\n    return len(word)\n")
+    (tmp_path / "lengths.py").write_text(
+        "from bloompy_mr import Job\nimport beside\n"
+        "def map(key, line):\n    for word in line.split():\n        yield beside.letters(word), 1\n"
+        "def make():\n    return Job(map=map, reduce=lambda key, values: [(key, sum(values))])\n"
+    )
+    result = invoke("run", f"{tmp_path / 'lengths.py'}:make", "--input", text, "--output", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    expected = Counter(len(word) for word in TEXT.split())
+    assert (tmp_path / "out" / "part-00000").read_text() == "".join(f"{length}\t{expected[length]}\n" for length in sorted(expected))
+
+
 def test_grep_takes_an_expression(text: Path, tmp_path: Path):
     result = invoke("run", "grep", r"\d+", "--input", text, "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
