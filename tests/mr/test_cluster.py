@@ -154,7 +154,7 @@ def test_a_killed_worker_process_costs_one_attempt(cluster: LocalCluster, texts:
 
 def test_a_tracker_that_dies_in_the_middle_of_a_job_costs_nothing_but_time(texts: Path, tmp_path: Path):
     """Its running attempts and its completed maps run again; the result is the same."""
-    with LocalCluster(2, map_slots=1, reduce_slots=1, heartbeat_s=0.2, expiry_s=1.5, check_s=0.2) as cluster:
+    with LocalCluster(2, map_slots=1, reduce_slots=1, heartbeat_s=0.2, expiry_s=3.0, check_s=0.2) as cluster:
         client = cluster.client
 
         def reduce(key: str, values: Iterator[int]):
@@ -202,10 +202,12 @@ def test_a_hanging_attempt_is_overtaken_by_a_speculative_one(tmp_path: Path):
         attempts = cluster.client.attempts(jobid)
     assert counts_of(tmp_path / "out") == {"word": 900}
     assert status.attempts["SPECULATIVE"] >= 1
-    (hung,) = [one for one in attempts if one.state == "KILLED" and not one.speculative]
-    (winner,) = [one for one in attempts if one.taskid == hung.taskid and one.state == "SUCCEEDED"]
-    assert winner.speculative
-    assert winner.tracker != hung.tracker
+    overtaken = [one for one in attempts if one.state == "KILLED" and not one.speculative]
+    assert overtaken
+    for hung in overtaken:
+        (winner,) = [one for one in attempts if one.taskid == hung.taskid and one.state == "SUCCEEDED"]
+        assert winner.speculative
+        assert winner.tracker != hung.tracker
 
 
 def test_a_job_signed_with_another_secret_is_refused(cluster: LocalCluster, texts: Path, tmp_path: Path):
