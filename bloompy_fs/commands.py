@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import signal
 import sys
@@ -251,6 +252,7 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
 @click.pass_context
 def namenode_command(context: click.Context, listen: str, store: str, settings: tuple[str, ...], secret: str | None) -> None:
     """Serve the metadata until Ctrl-C or SIGTERM."""
+    _log_to_stderr()
     node = namenode_server(listen, store, secret or context.obj["secret"], **dict(map(_setting, settings)))
     node.run(lambda node: click.echo(f"NameNode listening on {node.address}"))
 
@@ -281,8 +283,13 @@ def datanode_command(
     address = namenode or context.obj["namenode"]
     if not address:
         raise click.UsageError("which NameNode? give --namenode HOST:PORT, or set BLOOMPY_NAMENODE")
+    _log_to_stderr()
     server = DataNodeServer(address, data_dir, listen, secret or context.obj["secret"], host=host, heartbeat_s=heartbeat_s)
     asyncio.run(_until_signal(server, lambda: f"DataNode {server.identity.node} listening on {server.address}, data on {server.data}"))
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
 
 
 async def _until_signal(server: AbstractAsyncContextManager[Any], said: Callable[[], str]) -> None:

@@ -74,8 +74,9 @@ class Membership(Bloom):
         # heard(D, now, Free, Used) @next :- beat(D, Free, Used).
         self.heard <+- ((b.node, self.now, b.free, b.used) for b in self.beat)
         # heartbeat_ack(@A, D, No, Registration, Cluster) @async :- beat(D, No, A), datanode(D, Registration) or joins(D).
-        self.heartbeat_ack <~ ((b.address, self.me, b.node, b.incarnation, b.no, d.registration, c.id) for b in self.beat for d in self.datanode
-                               for c in self.cluster if d.node == b.node and d.incarnation == b.incarnation)
+        self.heartbeat_ack <~ ((b.address, self.me, b.node, b.incarnation, b.no, d.registration, c.id)
+                               for b in self.beat for d in self.datanode for c in self.cluster
+                               if d.node == b.node and d.incarnation == b.incarnation)
         self.heartbeat_ack <~ ((j.address, self.me, j.node, j.incarnation, j.no, registration(e.n, self.step), c.id)
                                for j in self.joins for e in self.epoch for c in self.cluster)
         # heartbeat_ack(@A, D, No, "", Cluster) @async :- heartbeat(D, No, A, Other), cluster(Cluster), Other != Cluster.

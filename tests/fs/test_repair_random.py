@@ -184,7 +184,7 @@ def check(events: list[tuple[str, int]], seed: int) -> None:
         world.start(i)
     whole_somewhere = {chunk for disk in world.disks for chunk, state in disk.items() if state == "ok"}
     world.seconds(45)
-    wanted = {chunk: replication for chunk, replication in world.files.values()}
+    wanted = dict(world.files.values())
     for chunk, replication in wanted.items():
         states = [disk[chunk] for disk in world.disks if chunk in disk]
         if chunk in whole_somewhere:
