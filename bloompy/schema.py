@@ -419,6 +419,8 @@ def _schema_of_class(cls: type[Row], annotations: Mapping[str, Any], resolve: Re
     marked = {name for name in names if isinstance(cls.__dict__.get(name), _KeyMark)}
     columns = []
     for name in names:
+        if name in cls.__dict__ and name not in marked:
+            raise SchemaError(f"column {name!r} has a default", span, hint="a row gives every column; leave the default out")
         given = annotations[name]
         text = given if isinstance(given, str) else getattr(given, "__name__", str(given)) if isinstance(given, type) else str(given)
         found = _resolved(name, given, resolve, span) if isinstance(given, str) else given

@@ -98,6 +98,8 @@ class Expressions:
             raise UnsupportedStatement("self alone is no value", span, hint="name what it has: self.collection, self.param, self.me")
         if name in self.names.temporaries:
             raise self.as_value(node, f"the temporary {name}")
+        if name == "_" and not called:
+            raise UnknownName("`_` binds nothing, so it has no value", span, hint="give the column a name where `for` binds it")
         if name in self.later:
             raise UnknownName(
                 f"{name!r} is bound only further on in this query", span, hint="write the condition after the `for` that binds it"
@@ -116,6 +118,8 @@ class Expressions:
             meant = None if called else closest(node.id, [*self.rows, *self.values])
             if meant:
                 raise UnknownName(f"the name {node.id!r} is not bound", self.span(node), hint=f"did you mean {meant}?")
+            if node.id in self.names.collections or node.id in self.names.scope.parameters:
+                raise UnknownName(f"the name {node.id!r} is not bound", self.span(node), hint=f"did you mean self.{node.id}?")
             if node.id == "agg":
                 raise UnknownName("the name 'agg' is not bound", self.span(node), hint="from bloompy import agg")
         elif callable(found):
@@ -143,6 +147,9 @@ class Expressions:
         if isinstance(above, ast.Name) and above.id not in self.rows and above.id not in self.values:
             self._check_unbound_row(above, node.attr)
         found = self.names.object_of(node, {**self.rows, **self.values})
+        if found is not MISSING and aggregates.is_aggregate(found):
+            shown = ast.unparse(node)
+            raise AggregateError(f"the aggregate {shown} is not called", self.span(node), hint=f"write {shown}(…) in a head")
         hint = hint_against(found) if found is not MISSING and callable(found) else None
         if hint:
             raise UnsupportedStatement(f"{ast.unparse(node)} has no place in a rule", self.span(node), hint=hint)

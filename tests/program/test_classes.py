@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloompy import Bloom, interface, module, param, periodic, rule, scratch, table
+from bloompy import Bloom, Row, interface, key, module, param, periodic, rule, scratch, table
 from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, SchemaError, UsageError
 
 
@@ -264,3 +264,13 @@ def test_a_collection_read_on_the_class_says_what_to_do():
     with pytest.raises(UsageError, match="'link' is a declaration|link is a declaration") as caught:
         list(Links.link)
     assert caught.value.hint == "make an instance of the program first"
+
+
+def test_a_row_class_with_a_default_is_refused():
+    with pytest.raises(SchemaError, match="column 'cost' has a default") as caught:
+
+        class Link(Row):
+            src: str = key()
+            cost: int = 0
+
+    assert caught.value.hint == "a row gives every column; leave the default out"
