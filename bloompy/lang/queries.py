@@ -19,6 +19,7 @@ Head = list[tuple[nodes.Expression, ast.expr]]
 """The columns of a head with the syntax that each came from."""
 
 _ITERABLES = ("range", "map", "filter", "zip", "enumerate", "reversed", "sorted", "list", "set", "dict", "iter")
+_WHOLE = (*_ITERABLES, "tuple", "frozenset")
 _UNHASHABLE = {
     ast.List: ("a list", "tuple"),
     ast.ListComp: ("a list", "tuple"),
@@ -318,8 +319,12 @@ def _check_literal(names: Names, node: ast.expr) -> None:
         raise _no_query(names, node, "write a query: (row for row in …)")
     if isinstance(node, ast.Name) and node.id in names.locals and node.id not in names.temporaries:
         raise _no_query(names, node, f"assign the temporary {node.id} above")
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ITERABLES:
-        raise _no_query(names, node, f"for rows of Python values write (value for value in {ast.unparse(node)})")
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _WHOLE:
+        given = node.args[0] if len(node.args) == 1 else None
+        if isinstance(given, ast.GeneratorExp | ast.ListComp | ast.SetComp) or given is not None and names.collection(given) is not None:
+            raise _no_query(names, node, f"write the query itself, without {node.func.id}(…)")
+        if node.func.id in _ITERABLES:
+            raise _no_query(names, node, f"for rows of Python values write (value for value in {ast.unparse(node)})")
 
 
 def _no_query(names: Names, node: ast.expr, hint: str, what: str = "") -> RuleError:

@@ -27,6 +27,7 @@ CASES = [
     (f"self.s <= ((l.src, median(l.cost, key=3)) {FOR}", "median(l.cost, key=3)", "plain arguments", "the list of the group's x"),
     (f"self.s <= ((l.src, 1) {FOR[:-1]} if median(l.cost))", "median(l.cost)", "outside the head", "temporary"),
     (f"self.s <= ((l.src, f(median)) {FOR}", "median", "the aggregate median is not called", "median(…)"),
+    (f"self.s <= ((l.src, agg.min) {FOR}", "agg.min", "the aggregate agg.min is not called", "agg.min(…)"),
     (f"self.s <= ((l.src, min(self.link)) {FOR}", "min(self.link)", "min() over the collection self.link", "agg.min(…)"),
     (f"self.s <= ((l.src, sum(x.cost for x in self.link)) {FOR}", "sum(x.cost for x in self.link)", "over the collection", "agg.sum(…)"),
     (f"self.s <= ((l.src, 1) {FOR[:-1]} if len(self.link) > 3)", "len(self.link)", "over the collection self.link", "agg.count()"),

@@ -97,6 +97,8 @@ QUERIES = [
     ("self.s <= [*self.s]", "*self.s", "is no query", "write a query"),
     ("self.s <= (lambda: 3)", "lambda: 3", "is no query", "without lambda"),
     ("self.number <= range(3)", "range(3)", "is no query", "(value for value in range(3))"),
+    ("self.s <= set(self.given)", "set(self.given)", "is no query", "write the query itself, without set(…)"),
+    ("self.s <= list(x for x in self.s)", "list(x for x in self.s)", "is no query", "without list(…)"),
     ("self.s <= f(3)", "f(3)", "is no query", "(row for row in f(3))"),
     ("self.s <= t\nt = self.s", "t", "is no query", "assign the temporary t above"),
     ("self.s <= ((l.src, (z := 3)) for l in self.link)", "z := 3", "an assignment expression", "for w in (expression,)"),
