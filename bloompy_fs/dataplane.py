@@ -24,11 +24,13 @@ class Events:
 
     Attributes:
         stored: a chunk is safe on disk; called with its number and length in bytes.
+        checked: a chunk was checked and its blocks are whole; its length, which is less than it was if whole blocks were cut off.
         gone: a chunk is no longer there.
         damaged: a chunk is not what was written; its length as the file has it.
     """
 
     stored: Callable[[int, int], None]
+    checked: Callable[[int, int], None]
     gone: Callable[[int], None]
     damaged: Callable[[int, int], None]
 
@@ -227,9 +229,9 @@ class DataPlane:
         self.events.gone(chunk)
 
     async def verify(self, chunk: int) -> bool:
-        """Whether a chunk is whole; the rules are told when it is not."""
+        """Whether all blocks of a chunk are whole; the rules are told what was found."""
         try:
-            await to_thread.run_sync(self.store.verify, chunk)
+            self.events.checked(chunk, await to_thread.run_sync(self.store.verify, chunk))
         except FileNotFoundError:
             self.events.gone(chunk)
         except (ChunkDamaged, OSError) as error:

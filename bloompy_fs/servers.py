@@ -170,6 +170,9 @@ class DataNodeServer:
             program.local.upsert((chunk, length, "ok"))
             program.nudge.insert(("stored",))
 
+        def checked(chunk: int, length: int) -> None:
+            program.local.upsert((chunk, length, "ok"))
+
         def gone(chunk: int) -> None:
             program.local.delete(chunk)
             program.gone.upsert((chunk,))
@@ -179,7 +182,7 @@ class DataNodeServer:
             program.local.upsert((chunk, length, "corrupt"))
             program.nudge.insert(("corrupt",))
 
-        return Events(stored, gone, damaged)
+        return Events(stored, checked, gone, damaged)
 
     def _ordered(self, command: Any) -> None:
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from bloompy.errors import UsageError
 from bloompy_fs import ChunkLost, Client, DataNodeServer, FsError
-from bloompy_fs.chunkstore import ChunkStore
+from bloompy_fs.chunkstore import BLOCK_BYTES, ChunkStore
 from bloompy_fs.cluster import QUICK_HEARTBEAT_S, LocalCluster, ThreadServer
 from bloompy_fs.errors import FsExists, FsIsADirectory, FsNotADirectory, FsNotFound, FsTimeout
 from bloompy_fs.servers import ClusterMismatch
@@ -216,14 +216,19 @@ def is_damaged(cluster: LocalCluster, chunk: int) -> bool:
     return False
 
 
-def test_a_truncated_replica_is_replaced_too(cluster: LocalCluster, fs: Client) -> None:
+@pytest.mark.parametrize("length", [1_000, BLOCK_BYTES + 4, 0])
+def test_a_truncated_replica_is_replaced_too(cluster: LocalCluster, fs: Client, length: int) -> None:
     fs.put(DATA, "/file")
     chunk = fs.chunks("/file")[0]
-    file = directories(cluster)[chunk.holders[0].node] / str(chunk.number)
-    os.truncate(file, 1_000)
+    files = [directory / str(chunk.number) for node, directory in directories(cluster).items() if node in {one.node for one in chunk.holders}]
+    whole = files[0].stat().st_size
+    os.truncate(files[0], length)
     for _ in range(20):
         assert fs.read("/file") == DATA
-    cluster.wait_for(lambda: fs.health().short == 0 and not is_damaged(cluster, chunk.number), "a whole replica in its place")
+    present = [directory / str(chunk.number) for directory in directories(cluster).values()]
+    cluster.wait_for(
+        lambda: fs.health().short == 0 and [file.stat().st_size for file in present if file.exists()] == [whole] * 2, "a whole replica"
+    )
 
 
 def test_a_chunk_that_nobody_has_is_an_error_that_says_so(cluster: LocalCluster, fs: Client) -> None:

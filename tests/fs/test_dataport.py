@@ -27,8 +27,8 @@ DATA = bytes(range(256)) * 3_000
 class Port:
     """A data port, and the events that it told."""
 
-    def __init__(self, address: str, store: ChunkStore, told: list[tuple[Any, ...]]) -> None:
-        self.address, self.store, self.told = address, store, told
+    def __init__(self, address: str, plane: DataPlane, told: list[tuple[Any, ...]]) -> None:
+        self.address, self.plane, self.told = address, plane, told
         self.holder = Holder("d0", address, "h")
 
     async def write(self, chunk: int, data: bytes = DATA, chain: tuple[Hop, ...] = ()) -> Stored:
@@ -48,13 +48,15 @@ async def serving(directory: Path, node: str = "d0", timeout_s: float = 5.0) -> 
     store = ChunkStore(directory)
     events = Events(
         lambda chunk, length: told.append(("stored", chunk, length)),
+        lambda chunk, length: told.append(("checked", chunk, length)),
         lambda chunk: told.append(("gone", chunk)),
         lambda chunk, length: told.append(("damaged", chunk, length)),
     )
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     async with listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, DataPlane(node, store, events, SECRET, timeout_s).serve)
-        yield Port(f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}", store, told)
+        plane = DataPlane(node, store, events, SECRET, timeout_s)
+        group.start_soon(listener.serve, plane.serve)
+        yield Port(f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}", plane, told)
         group.cancel_scope.cancel()
 
 
@@ -209,5 +211,40 @@ def test_one_connection_serves_several_operations(tmp_path: Path) -> None:
                 assert await wire.receive() == b"b"
                 assert await wire.receive() == Finished(1)
             await wire.close()
+
+    anyio.run(run)
+
+
+def test_scrubbing_finds_a_damaged_chunk_that_nobody_reads(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as port:
+            for chunk in (1, 2, 3):
+                await port.write(chunk, b"data")
+            (tmp_path / "2").write_bytes(b"rubbish")
+            with anyio.move_on_after(5) as patience:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(port.plane.scrub, 0.01)
+                    while "damaged" not in {event[0] for event in port.told}:
+                        await anyio.sleep(0.01)
+                    group.cancel_scope.cancel()
+            assert not patience.cancelled_caught
+            assert {event for event in port.told if event[0] == "damaged"} == {("damaged", 2, 3)}
+
+    anyio.run(run)
+
+
+def test_orders_copy_delete_and_verify(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path / "0") as first, serving(tmp_path / "1", "d1") as second:
+            await first.write(1, b"data")
+            await first.plane.obey("copy", 1, second.address)
+            assert second.told == [("stored", 1, 4)]
+            await first.plane.obey("delete", 1, "")
+            await first.plane.obey("copy", 1, second.address)
+            assert first.told[1:] == [("gone", 1), ("gone", 1)]
+            (tmp_path / "1" / "1").write_bytes(b"")
+            await second.plane.obey("verify", 1, "")
+            await second.plane.obey("dance", 1, "")
+            assert second.told[1:] == [("checked", 1, 0)]
 
     anyio.run(run)
