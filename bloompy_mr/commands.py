@@ -27,9 +27,9 @@ BAR_CHARACTERS = 20
 class _Group(click.Group):
     """Shows errors of bloompy as messages with their hint, not as tracebacks."""
 
-    def invoke(self, context: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except BloomError as error:
             hint = f"\nhint: {error.hint}" if error.hint else ""
             raise click.ClickException(_printable(f"{error}{hint}")) from error

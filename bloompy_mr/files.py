@@ -29,27 +29,35 @@ class Files(Protocol):
 
     def expand(self, pattern: str) -> list[str]:
         """The files of a path: a file itself, those in a directory, or those that match a glob; sorted."""
+        ...
 
     def blocks(self, path: str) -> list[Block]:
         """The stretches of a file with their hosts."""
+        ...
 
     def open(self, path: str) -> BinaryIO:
         """A file for reading, seekable."""
+        ...
 
     def exists(self, path: str) -> bool:
         """Whether a file or directory is there."""
+        ...
 
     def make_directory(self, path: str) -> None:
         """Make a directory and those above it."""
+        ...
 
     def create(self, path: str) -> BinaryIO:
         """A new file for writing, in place of one of that name; it may be complete only once it is closed."""
+        ...
 
     def commit(self, temporary: str, final: str) -> None:
         """Move a file to its final name in one step. A final file that is there already stays, and the temporary one goes."""
+        ...
 
     def remove(self, path: str) -> None:
         """Remove a file or a whole directory, if it is there."""
+        ...
 
 
 def files_of(path: str, secret: bytes = b"") -> Files:

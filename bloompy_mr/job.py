@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from bloompy_mr.errors import JobError
 from bloompy_mr.partition import stable_partition
@@ -85,12 +85,12 @@ def job_of(written: Any, name: str = "", **changes: Any) -> Job:
     if inspect.isroutine(written):
         return job_of(_made(written), name, **changes)
     if isinstance(written, Job):
-        found = {one.name: getattr(written, one.name) for one in Job.__attrs_attrs__}
+        found = {one.name: getattr(written, one.name) for one in fields(Job)}
     else:
         made = _instance(written)
         if not callable(getattr(made, "map", None)):
             raise JobError(f"{written!r} has no method map", hint="write `def map(self, key, line): yield key2, value2`, or give a Job")
-        found = {one.name: getattr(made, one.name) for one in Job.__attrs_attrs__ if getattr(made, one.name, None) is not None}
+        found = {one.name: getattr(made, one.name) for one in fields(Job) if getattr(made, one.name, None) is not None}
         found.setdefault("name", type(made).__name__)
     found.update(changes)
     found["name"] = found.get("name") or name or getattr(found["map"], "__module__", "") or "job"
