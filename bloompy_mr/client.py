@@ -6,13 +6,14 @@ import getpass
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from attrs import frozen
 
+from bloompy.errors import CallTimeout
 from bloompy.runtime.node import Node
 from bloompy_mr import jobfile
 from bloompy_mr.addresses import listen_towards
@@ -24,6 +25,8 @@ from bloompy_mr.splits import SPLIT_BYTES, splits_of
 
 OVER = frozenset({"SUCCEEDED", "FAILED", "KILLED"})
 POLL_S, MOST_POLL_S = 0.05, 0.5
+TRIES = (0.2, 0.3, 0.5)
+"""Parts of the timeout after which a request is sent again."""
 
 
 @frozen
@@ -101,7 +104,7 @@ class Client:
         jobtracker: its address, "host:port".
         secret: the cluster's secret; jobs are signed with it.
         listen: own address, for the replies; by default a free port of the interface towards the JobTracker.
-        timeout_s: seconds to wait for a reply.
+        timeout_s: seconds to wait for a reply, with retries.
         fs_secret: secret of the file systems; the cluster's own by default.
     """
 
@@ -262,7 +265,10 @@ class Client:
     def _ask(self, request: str, values: tuple[Any, ...], reply: str) -> Any:
         self._reqid += 1
         row = (self.jobtracker, self._node.address, self._reqid, *values)
-        return self._node.call_sync(request, row, reply=reply, timeout_s=self.timeout_s)
+        for part in TRIES[:-1]:  # under one number, so that it counts once however often it arrives
+            with suppress(CallTimeout):
+                return self._node.call_sync(request, row, reply=reply, timeout_s=part * self.timeout_s)
+        return self._node.call_sync(request, row, reply=reply, timeout_s=TRIES[-1] * self.timeout_s)
 
 
 def _absolute(path: str) -> str:
