@@ -111,8 +111,9 @@ class Machine:
             events = [schema.check(collection, row) for row in rows]
             with self.lock:
                 self._events.setdefault(collection, []).extend(events)
-        if self.on_stage is not None:
-            self.on_stage()
+        on_stage = self.on_stage  # read once: the node may end meanwhile, in its own thread
+        if on_stage is not None:
+            on_stage()
 
     def deliver(self, collection: str, row: PlainRow) -> None:
         """Have a message or a typed line, already checked, take part in the next tick."""
@@ -149,6 +150,11 @@ class Machine:
     def next_timer(self) -> float | None:
         """When the next timer is due, in seconds of the clock; None without timers or before the first tick."""
         return min((timer.due for timer in self._timers.values()), default=None) if self._timers else None
+
+    def shorten_timers(self, now: float) -> None:
+        """Have no timer wait longer than its period: the clock may have been set back."""
+        for timer in (self._timers or {}).values():
+            timer.due = min(timer.due, now + timer.period_s)
 
     # -- ticks
 
@@ -191,10 +197,10 @@ class Machine:
     def notify(self, tick: Tick) -> None:
         """Call back for every row that began to hold; raises the first exception of a callback when all have run."""
         errors: list[Exception] = []
-        for collection, callbacks in self._listeners.items():
+        for collection, callbacks in list(self._listeners.items()):  # a callback, or another thread, may add to them
             make = self.program.by_name[collection].schema.row.make
             for row in tick.inserted.get(collection, ()):
-                for callback in callbacks:
+                for callback in list(callbacks):
                     try:
                         callback(make(row))
                     except Exception as error:

@@ -18,7 +18,7 @@ from bloompy.runtime.interfaces import Clock, Store, Timer, Transport
 from bloompy.runtime.limits import Limits
 from bloompy.runtime.mailbox import Mailbox
 from bloompy.runtime.outbox import Outbox
-from bloompy.runtime.splitting import Letters, Unit, batch_of, letters, units
+from bloompy.runtime.splitting import Letters, batch_of, letters, units
 from bloompy.transports.frames import FrameCodec
 
 _LOG = logging.getLogger("bloompy.node")
@@ -109,6 +109,7 @@ class Driver:
     def _run_due(self) -> None:
         machine = self.machine
         now = self._clock.now()
+        machine.shorten_timers(now)
         if not (self._first or self.mailbox.size or machine.has_input() or _is_due(machine.next_timer(), now) or machine.pending()):
             return
         batch = machine.take(now)
@@ -194,7 +195,7 @@ class Driver:
         except StoreError:
             raise
         except Exception as again:
-            self._set_unit_aside(found[0], again)
+            self.set_aside(found[0].collection, found[0].row, again)
         else:
             self._finish(tick)
 
@@ -202,15 +203,12 @@ class Driver:
         """A tick without the unit: if that fails too, the node cannot go on, and no message is to be blamed for it."""
         self._finish(self.machine.run(batch_of(self.machine, [], standing, batch.now), self._commit))
 
-    def _set_unit_aside(self, unit: Unit, error: Exception) -> None:
-        self.set_aside(unit.collection, unit.row, error)
-        self.calls.fail(unit.collection, unit.row, error)
-
     def set_aside(self, channel: str, row: PlainRow, error: Exception) -> None:
-        """Put a row into `dead_letter`, with what was wrong."""
+        """Put a row into `dead_letter`, with what was wrong; who made a call of it is told at once."""
         self.counters.dead_letters += 1
         _LOG.warning("set aside: a row of %r: %s: %s", channel, type(error).__name__, error)
         self.machine.dead_letter(channel, row, error)
+        self.calls.fail(channel, row, error)
 
 
 def _is_due(due: float | None, now: float) -> bool:
@@ -225,5 +223,8 @@ def _with_messages(batch: Batch, messages: dict[str, list[PlainRow]]) -> Batch:
 
 
 def _print(rows: list[PlainRow]) -> None:
-    for row in rows:
-        print(row[0], flush=True)
+    try:
+        for row in rows:
+            print(row[0], flush=True)
+    except (OSError, ValueError) as error:  # the reader of a pipe has gone, or the terminal does not have the characters
+        _LOG.warning("not printed: %s", error)

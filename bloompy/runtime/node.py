@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger("bloompy.node")
 _UNNAMED = "local"
-_START_S = 60.0
+_ALIVE_S = 1.0
 
 
 class Node(Generic[P]):
@@ -95,8 +95,18 @@ class Node(Generic[P]):
         self._driver: Driver | None = None
         self._error: BaseException | None = None
         self._stop: asyncio.Event | None = None
-        self._woken = self._used = self._leaving = False
+        self._woken = self._used = self._leaving = self._has_store = False
         self._address = ""
+
+    def __repr__(self) -> str:
+        """Program, address, and whether it runs."""
+        if self._error is not None:
+            state = f"ended by {type(self._error).__name__}"
+        elif self._driver is None:
+            state = "not started"
+        else:
+            state = "stopped" if self._driver.stopped else "running"
+        return f"<Node {type(self.program).__name__} at {self._address or self.program.me}, {state}, {self.counters.ticks:,} ticks>"
 
     @property
     def address(self) -> str:
@@ -116,7 +126,8 @@ class Node(Generic[P]):
         try:
             await self._open()
         except BaseException:
-            await self._let_go()
+            with anyio.CancelScope(shield=True):
+                await self._let_go()
             raise
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
@@ -167,7 +178,12 @@ class Node(Generic[P]):
 
         Args:
             started: called with the node once it listens.
+
+        Raises:
+            UsageError: in another thread, or where an event loop runs already, as in a notebook.
         """
+        if threading.current_thread() is not threading.main_thread() or _in_loop():
+            raise UsageError("run() needs the main thread without a running event loop", hint="enter the node by `with` or `async with`")
 
         async def serve() -> None:
             loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -199,7 +215,7 @@ class Node(Generic[P]):
             CallTimeout: if none came; the request may or may not have been served.
             UsageError: if the two collections have no such columns in common, or from another event loop than the node's.
             RowError: if the row does not fit.
-            whatever made the request's tick fail, if it failed at this node.
+            whatever made the request's tick fail at this node, or kept the row from being sent.
         """
         driver = self._running()
         if self._loop is not asyncio.get_running_loop():
@@ -268,6 +284,7 @@ class Node(Generic[P]):
         if tables and self._machine.step:
             raise UsageError("a program that has ticked cannot take its durable tables from a store", hint="give the node a new instance")
         self._store.open(tables)
+        self._has_store = True
         self._machine.restore(self._store.load())
 
     # -- closing
@@ -278,9 +295,11 @@ class Node(Generic[P]):
             self._driver.stop()
             self._driver.calls.close(NodeStopped("the node was stopped"))
         self._machine.on_stage = None
-        await self._transport.close()
-        if self._store is not None:
-            self._store.close()
+        try:
+            await self._transport.close()
+        finally:
+            if self._store is not None and self._has_store:
+                self._store.close()
 
     def _fail(self, error: BaseException) -> None:
         _LOG.error("node %s ends: %s: %s", self.program.me, type(error).__name__, error)
@@ -337,6 +356,9 @@ class Node(Generic[P]):
             work.close()
             raise NodeStopped("the node was stopped") from None
         try:
+            while not concurrent.futures.wait((future,), _ALIVE_S).done:
+                if self._loop.is_closed():  # it took the work, and ended before it began it
+                    raise concurrent.futures.CancelledError
             return future.result()
         except concurrent.futures.CancelledError:
             raise NodeStopped("the node was stopped") from None
@@ -365,6 +387,14 @@ class Node(Generic[P]):
         if self._stop is not None and self._loop is not None:
             self._soon(self._stop.set)
         self._thread.join()
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _secret(given: str | bytes | None) -> bytes | None:

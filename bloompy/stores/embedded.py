@@ -45,6 +45,7 @@ class EmbeddedStore:
         self.path = os.fspath(path)
         self._connection: sqlite3.Connection | None = None
         self._failed = False
+        self._files: dict[str, tuple[int, int]] = {}
         self._codecs: dict[str, RowCodec] = {}
         self._ids: dict[str, int] = {}
 
@@ -57,6 +58,7 @@ class EmbeddedStore:
                 self._lock()
                 self._prepare()
                 self._ids = {name: self._register(name, schema) for name, schema in tables.items()}
+                self._files = {name: _identity(name) for name in self._names()}
         except StoreError:
             self.close()
             raise
@@ -84,6 +86,7 @@ class EmbeddedStore:
             self._connected().executemany("DELETE FROM rows WHERE collection = ? AND key = ?", gone)
             self._connected().executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
             self._execute("COMMIT")
+            self._check_files()
 
     def close(self) -> None:
         """Close the file and let others have it."""
@@ -126,6 +129,17 @@ class EmbeddedStore:
             )
         return int(number)
 
+    def _names(self) -> list[str]:
+        """The absolute paths of the file and its log; none where sqlite3 has no file (":memory:")."""
+        name = self._execute("PRAGMA database_list").fetchone()[2]
+        return [name, f"{name}-wal"] if name else []
+
+    def _check_files(self) -> None:
+        """sqlite3 would go on writing to files that were removed or replaced, and all of that would be lost."""
+        for name, identity in self._files.items():
+            if _identity(name) != identity:
+                raise StoreError(f"{name} was replaced while it was in use; what was written last is lost", hint=_RESTORE)
+
     # -- rows
 
     def _encoded(self, change: Durable) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes, bytes, int]]]:
@@ -157,6 +171,9 @@ class EmbeddedStore:
             raise StoreError(f"{self.path} failed before; what was written last is unknown", hint="start the node again")
         try:
             yield
+        except StoreError:
+            self._failed = what == "written"
+            raise
         except (sqlite3.Error, OSError) as error:
             self._failed = what != "opened"
             if "locked" in str(error):
@@ -176,6 +193,11 @@ class EmbeddedStore:
 
     def _one(self, statement: str) -> int:
         return int(self._execute(statement).fetchone()[0])
+
+
+def _identity(name: str) -> tuple[int, int]:
+    status = os.stat(name)
+    return status.st_dev, status.st_ino
 
 
 _RESTORE = "restore the file from a copy, or start with a new store"

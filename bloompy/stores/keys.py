@@ -25,7 +25,7 @@ def key_bytes(name: str, schema: Schema, key: Any) -> bytes:
     values = (key,) if len(schema.key_indexes) == 1 else key
     try:
         return ENCODER.encode([_packed(_canonical(value)) for value in values])
-    except (TypeError, OverflowError, RecursionError) as error:
+    except (TypeError, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise WireError(f"{name}: {key!r:.200} cannot be stored: {error}", hint=f"its columns are {schema}") from None
 
 

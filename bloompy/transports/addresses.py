@@ -16,9 +16,17 @@ def split_address(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise TransportError(f"{address!r} is no address", hint='write "host:port", for example "127.0.0.1:4000"')
+    # A peer may have chosen it, so nothing may come through that int() or a socket refuses with an error of its own.
+    if not (colon and _is_host(host) and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
+        raise TransportError(f"{address!r:.200} is no address", hint='write "host:port", for example "127.0.0.1:4000"')
     return host, int(port)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        return b"\0" not in host.encode("idna") and host != ""
+    except UnicodeError:
+        return False
 
 
 def join_address(host: str, port: int) -> str:

@@ -29,6 +29,7 @@ HELLO_BYTES = 1024
 ACCEPTED = b"accepted"
 TAG_BYTES = 16
 _NONCE_BYTES = 32
+_MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError)  # msgspec passes on what is wrong with the UTF-8 of a str
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True):
@@ -106,7 +107,7 @@ class Caller:
         """
         try:
             found = _WELCOME.decode(welcome)
-        except msgspec.MsgspecError as error:
+        except _MALFORMED as error:
             raise WireError(f"malformed welcome: {error}") from None
         _read_hello(found.hello)
         session = _session(self.hello, found.hello)
@@ -153,7 +154,7 @@ def _hello(address: str) -> bytes:
 def _read_hello(data: bytes) -> Hello:
     try:
         hello = _HELLO.decode(data)
-    except msgspec.MsgspecError as error:
+    except _MALFORMED as error:
         raise WireError(f"malformed hello: {error}") from None
     if hello.version != VERSION:
         raise WireError(f"the peer speaks version {hello.version} of the protocol, this node {VERSION}", hint="run one version everywhere")

@@ -40,10 +40,10 @@ class Incoming(asyncio.Protocol):
         host, port, *_ = transport.get_extra_info("peername") or ("?", 0)
         self.peer = f"{host}:{port}"
         self._deadline = self._owner.loop.call_later(self._owner.limits.handshake_s, self._too_slow)
-        self._owner.incoming.add(self)
+        self._owner.incoming[self] = None
         if len(self._owner.incoming) > self._owner.limits.connections:
-            self._end("overloaded", BloomError(f"more than {self._owner.limits.connections} peers are connected"))
-        elif self._owner.paused:
+            self._make_room()
+        if self._owner.paused:
             self.hold(True)
 
     def data_received(self, data: bytes) -> None:
@@ -66,7 +66,7 @@ class Incoming(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The peer went, or was sent away."""
         self._deadline.cancel()
-        self._owner.incoming.discard(self)
+        self._owner.incoming.pop(self, None)
 
     # -- handshake
 
@@ -81,6 +81,11 @@ class Incoming(asyncio.Protocol):
         self._reader.limit = self._owner.limits.frame_bytes + TAG_BYTES
         self._deadline.cancel()
         self._transport.write(prefixed(ACCEPTED))
+
+    def _make_room(self) -> None:
+        """End the oldest connection without proof, this one if it is alone: so strangers cannot keep peers out by connecting."""
+        strangers = (one for one in self._owner.incoming if one._seal is None and not one._transport.is_closing())
+        next(strangers)._end("overloaded", BloomError(f"more than {self._owner.limits.connections} peers are connected"))
 
     def _too_slow(self) -> None:
         self._end("unauthenticated", AuthenticationError(f"no proof within {self._owner.limits.handshake_s:g} s"))

@@ -66,7 +66,7 @@ class Outgoing(asyncio.Protocol):
             except BloomError as error:
                 reason = "unauthenticated" if isinstance(error, AuthenticationError) else "malformed"
                 self._owner.refuse(self.address, reason, error)
-            except (OSError, TimeoutError) as error:
+            except (OSError, ValueError) as error:  # ValueError: a name that TLS or the look-up of hosts cannot take
                 _LOG.debug("%s cannot be reached: %s", self.address, error)
             self._failures += 1
             if loop.time() + delay_s > give_up:

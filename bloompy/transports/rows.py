@@ -20,6 +20,7 @@ Refuse: TypeAlias = Callable[[Exception], None]
 """Told why a row, or all of them, were left out."""
 
 _FAULTS = (msgspec.MsgspecError, WireError, RowError, RecursionError, OverflowError, UnicodeDecodeError)
+_UNSENDABLE = (TypeError, OverflowError, RecursionError, UnicodeEncodeError)  # the last for half a surrogate pair, as in file names
 _MALFORMED = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -59,7 +60,7 @@ class RowCodec:
         """
         try:
             return ENCODER.encode(self._packed(rows) if self._open else rows)
-        except (OverflowError, TypeError, RecursionError):
+        except _UNSENDABLE:
             return self._encode_slowly(rows)
 
     def _packed(self, rows: Sequence[PlainRow]) -> list[PlainRow]:
@@ -75,7 +76,7 @@ class RowCodec:
         """With what msgspec leaves to us: integers of more than 64 bits, frozensets whose members cannot be sorted."""
         try:
             return ENCODER.encode([list(map(_pack_typed, row, self._types)) for row in rows])
-        except (TypeError, OverflowError, RecursionError) as error:
+        except _UNSENDABLE as error:
             raise WireError(f"{self.name}: {error}", hint=f"its columns are {self.schema}") from None
 
     # -- in

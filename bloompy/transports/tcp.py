@@ -47,7 +47,7 @@ class TcpTransport:
         self.frame_bytes = self.limits.frame_bytes
         self.dropped = self.slowed = 0
         self.paused = False
-        self.incoming: set[Incoming] = set()
+        self.incoming: dict[Incoming, None] = {}  # the oldest first
         self._outgoing: dict[str, Outgoing] = {}
         self._listen = listen
         self._server: asyncio.Server | None = None
@@ -69,7 +69,12 @@ class TcpTransport:
             )
         try:
             self._server = await self.loop.create_server(
-                lambda: Incoming(self), host, port, ssl=self.tls.server if self.tls else None, start_serving=False
+                lambda: Incoming(self),
+                host,
+                port,
+                ssl=self.tls.server if self.tls else None,
+                ssl_handshake_timeout=self.limits.handshake_s if self.tls else None,
+                start_serving=False,
             )
         except OSError as error:
             raise TransportError(f"cannot listen on {self._listen}: {error}", hint="choose another port, or 0 for any free one") from error
