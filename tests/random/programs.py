@@ -353,7 +353,8 @@ class _Writer:
             return self._ranked(head, scope, clauses)
         first = head.keys if keyed else self.random.randint(0, len(head.types) - 1)
         columns = [self._expression(type_, scope, 1) for type_ in head.types[:first]]
-        columns += [self._aggregate(type_, scope) for type_ in head.types[first:]]
+        bounded = head.kind != "output"  # what feeds back into its own argument must not grow from tick to tick
+        columns += [self._aggregate(type_, scope, " % 7" if bounded else "") for type_ in head.types[first:]]
         return self._brackets(self._row_text(columns), clauses)
 
     def _ranked(self, head: Declared, scope: _Scope, clauses: list[str]) -> str:
@@ -361,10 +362,11 @@ class _Writer:
         columns = [self._expression(type_, scope, 1) for type_ in head.types]
         order = self._expression(self.random.choice("is"), scope, 0)
         per = self._expression(self.random.choice("is"), scope, 0)
-        columns[place] = self.random.choice([f"agg.rank({order})", f"agg.rank({order}, per=({per},))", f"agg.rank({order}, per={per})"])
+        rank = self.random.choice([f"agg.rank({order})", f"agg.rank({order}, per=({per},))", f"agg.rank({order}, per={per})"])
+        columns[place] = rank if head.kind == "output" else f"{rank} % 7"
         return self._brackets(self._row_text(columns), clauses)
 
-    def _aggregate(self, type_: str, scope: _Scope) -> str:
+    def _aggregate(self, type_: str, scope: _Scope, bound: str) -> str:
         x, y = self._expression("i", scope, 1), self._expression("i", scope, 0)
         s = self._expression("s", scope, 0)
         f = self._expression("f", scope, 0)
@@ -372,26 +374,26 @@ class _Writer:
             forms = [f"agg.min({s})", f"agg.max({s})", f"agg.choose({s})", f"agg.argmin({s}, {x})", f"agg.argmax({s}, {f})"]
             return self.random.choice(forms)
         if type_ == "f":
-            return self.random.choice([f"agg.avg({x})", f"agg.sum({f})", f"agg.min({f})", f"agg.avg({f})", f"agg.percentile({f}, 75)"])
+            return self.random.choice([f"agg.avg({x})", f"agg.sum({f}){bound}", f"agg.min({f})", f"agg.avg({f})", f"agg.percentile({f}, 75)"])
         return self.random.choice(
             [
-                "agg.count()",
-                f"agg.count_distinct({s})",
-                f"agg.sum({x})",
+                f"agg.count(){bound}",
+                f"agg.count_distinct({s}){bound}",
+                f"agg.sum({x}){bound}",
                 f"agg.min({x})",
                 f"agg.max({x})",
                 f"int(agg.any({x} > 2))",
                 f"int(agg.all({x} > 1))",
                 f"agg.choose({x})",
-                f"len(agg.collect({s}))",
-                f"len(agg.collect_set({x}))",
+                f"len(agg.collect({s})){bound}",
+                f"len(agg.collect_set({x})){bound}",
                 f"agg.argmin({x}, {y})",
                 f"agg.argmax({x}, ({y}, {s}))",
                 f"agg.percentile({x}, 50)",
                 f"spread({x})",
-                f"agg.sum({x}) + agg.count()",
-                f"agg.collect({x})[0] * 2",
-                f"agg.sum(min({x}, {y}))",
+                f"(agg.sum({x}) + agg.count()){bound}",
+                f"agg.collect({x})[0] * 2{bound}",
+                f"agg.sum(min({x}, {y})){bound}",
             ]
         )
 
@@ -433,7 +435,7 @@ class _Writer:
         source = self.random.choice(
             [
                 f"({self._expression('i', scope, 1)}, {self._expression('i', scope, 1)})",
-                f"range({self._expression('i', scope, 0)})",
+                f"range({self._expression('i', scope, 0)} % 6)",
                 f"{{{self._expression('i', scope, 0)}, 7}}",
             ]
         )
