@@ -21,6 +21,8 @@ from bloompy.schema import Key, Schema
 DEAD_LETTER_LIMIT = 1_000
 """How many rows `dead_letter` keeps."""
 
+_SHORTEST_S = 1e-6  # what a float still tells apart in the seconds since 1970
+
 @define
 class Timer:
     """A periodic collection: its period in seconds, when it is due next, how often it has fired."""
@@ -234,8 +236,8 @@ class Machine:
         for collection in self._periodic:
             period = collection.period
             seconds = parameters[period.name] if isinstance(period, Parameter) else period
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-                raise UsageError(f"the period of {collection.name!r} is {seconds!r}", hint="give seconds above 0")
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= _SHORTEST_S:
+                raise UsageError(f"the period of {collection.name!r} is {seconds!r}", hint=f"give seconds, at least {_SHORTEST_S}")
             timers[collection.name] = Timer(float(seconds), now + seconds)
         return timers
 

@@ -158,6 +158,7 @@ class Node(Generic[P]):
     def __enter__(self) -> Self:
         """As `async with`, in a thread of its own."""
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._check_unused()  # here: what fails below stops the thread, which may be that of the first `with`
         self._thread = threading.Thread(target=self._run_thread, args=(started,), name=f"bloompy node {self.program.me}", daemon=True)
         self._thread.start()
         try:
@@ -220,6 +221,8 @@ class Node(Generic[P]):
         driver = self._running()
         if self._loop is not asyncio.get_running_loop():
             raise UsageError("call() belongs to the event loop of its node", hint="use call_sync() with a node started by plain `with`")
+        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s >= 0:
+            raise UsageError(f"timeout_s={timeout_s!r}", hint="give seconds")
         declared = driver.calls.collection(request)
         plain = declared.schema.check(request, row)
         call = driver.calls.expect(request, plain, reply)
@@ -246,9 +249,12 @@ class Node(Generic[P]):
 
     # -- opening
 
-    def _begin(self) -> None:
+    def _check_unused(self) -> None:
         if self._used:
             raise UsageError("a node runs once", hint="make a new Node, and for a restart a new program")
+
+    def _begin(self) -> None:
+        self._check_unused()
         if self._machine.on_stage is not None:
             raise UsageError("this program is run by another node", hint="make an instance for each node")
         try:
@@ -409,10 +415,17 @@ def _expire(answer: asyncio.Future[Any], request: str, row: Any, reply: str, tim
     if not answer.done():
         answer.set_exception(
             CallTimeout(
-                f"no row came in {reply!r} within {timeout_s:g} s for {request!r} {row!r:.200}",
+                f"no row came in {reply!r} within {timeout_s:g} s for {request!r} {_shown(row)}",
                 hint="the request may or may not have been served; a retry should carry the same key",
             )
         )
+
+
+def _shown(row: Any) -> str:
+    try:
+        return f"{row!r:.200}"
+    except ValueError:  # Python prints no integer of more than 4,300 digits
+        return "(a row that cannot be printed)"
 
 
 def _stopped_by(error: BaseException) -> NodeStopped:

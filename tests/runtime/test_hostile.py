@@ -13,7 +13,7 @@ import anyio
 import msgspec
 import pytest
 
-from bloompy import Bloom, Node, channel, rule, stdio
+from bloompy import Bloom, Node, channel, periodic, rule, stdio
 from bloompy.errors import CallTimeout, NodeStopped, StoreError, TransportError, UsageError, WireError
 from bloompy.program import machine_of
 from bloompy.runtime.limits import Limits
@@ -301,6 +301,35 @@ def test_a_call_that_the_loop_took_and_never_began_ends(monkeypatch: pytest.Monk
         monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", take)
         with pytest.raises(NodeStopped):
             node.call_sync("put", ("a", "b", 1, "k", "v"), reply="stored")
+
+
+def test_entering_a_running_node_again_does_not_stop_it() -> None:
+    with Node(KeyValue(), "127.0.0.1:0") as node:
+        with pytest.raises(UsageError, match="a node runs once"), node:
+            pass
+        assert node.call_sync("put", (node.address, node.address, 1, "k", "v"), reply="stored").value == "v"
+
+
+@pytest.mark.parametrize("timeout_s", [None, "5", float("nan"), -1])
+async def test_a_time_limit_that_is_none_is_named_before_anything_is_sent(timeout_s: Any) -> None:
+    async with Node(KeyValue()) as node:
+        with pytest.raises(UsageError, match="timeout_s="):
+            await node.call("put", ("127.0.0.1:9", "x", 1, "k", "v"), reply="stored", timeout_s=timeout_s)
+        assert node.counters.rows_sent == 0
+
+
+async def test_a_call_with_an_integer_that_cannot_be_printed_times_out() -> None:
+    async with Node(Inverse()) as node:
+        with pytest.raises(CallTimeout, match="cannot be printed"):
+            await node.call("ask", (10**5000, 1), reply="reply", timeout_s=0.05)
+
+
+def test_a_period_that_no_clock_can_tell_is_named() -> None:
+    class Odd(Bloom):
+        beat = periodic(1e-310)
+
+    with pytest.raises(UsageError, match="period of 'beat'"):
+        Odd().tick()
 
 
 async def test_a_node_says_what_it_is() -> None:
