@@ -19,7 +19,7 @@ class Limits:
         frame_bytes: most bytes of a frame, in and out.
         frame_rows: most rows of a frame, in and out.
         frames_per_s: frames taken from one peer in a second, over a burst of as many; a faster peer waits.
-        connections: peers connected at once, in and out each.
+        connections: peers connected at once, in and out each; for one more that comes in, the oldest without proof has to go.
         mailbox_rows: messages waiting for a tick; beyond it no peer is read from until half of them are gone.
         tick_rows: messages in one tick.
         outgoing_bytes: waiting for one peer; beyond it frames for it are dropped.
