@@ -10,11 +10,11 @@ import sys
 from benchmarks.measure import Figure, WrongResult, command
 
 OPTIONAL = ["IPython", "ipykernel", "nbclient", "hypothesis", "pytest", "duckdb", "psutil", "mypy", "numpy", "click", "bloompy_fs"]
-CODE = "import time, sys, json; s = time.perf_counter(); import {}; print(json.dumps([time.perf_counter() - s, sorted(sys.modules)]))"
+CODE = "import time, sys, json; s = time.process_time(); import {}; print(json.dumps([time.process_time() - s, sorted(sys.modules)]))"
 
 
 def seconds(modules: str) -> float:
-    """Of the imports in a new interpreter."""
+    """CPU seconds of the imports in a new interpreter."""
     out = subprocess.run([sys.executable, "-c", CODE.format(modules)], check=True, capture_output=True, text=True).stdout
     took, loaded = json.loads(out)
     if modules == "bloompy" and (extra := [name for name in OPTIONAL if name in loaded]):
@@ -30,8 +30,8 @@ def figures(small: bool = False) -> list[Figure]:
             times[name].append(seconds(name))
     medians = {name: statistics.median(each) for name, each in times.items()}
     return [
-        Figure("import bloompy", medians["bloompy"], "s", 0.2),
-        *(Figure(f"import {name}", medians[name], "s") for name in names[1:]),
+        Figure("import bloompy", medians["bloompy"], "s of CPU", 0.2),
+        *(Figure(f"import {name}", medians[name], "s of CPU") for name in names[1:]),
     ]
 
 
