@@ -244,11 +244,14 @@ async def test_a_start_that_is_cancelled_lets_go_of_everything(tmp_path: Path) -
         async def close() -> None:
             await anyio.sleep(0.001)  # as where something has still to be sent
             await at_last()
+            closed.append(True)
 
+        closed: list[bool] = []
         at_last, node._transport.close = node._transport.close, close  # type: ignore[method-assign]
         node._transport.start = start  # type: ignore[method-assign]
         async with node:
             pass
+    assert closed
     assert node._store._connection is None  # type: ignore[union-attr]
     assert machine_of(program).on_stage is None
     async with Node(KeyValue(), node.address, store=tmp_path / "state.db"):
