@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, ClassVar, TypeAlias
 
+import attrs
+
 from bloompy.analysis.strata import strata
 from bloompy.declarations import Collection, ModuleDeclaration, Param, Table
 from bloompy.engine.machine import Machine
@@ -71,6 +73,7 @@ class Bloom:
         for name, declaration in own.items():
             if name in RESERVED:
                 raise ReservedName(f"{name!r} is a name of every instance", _span(declaration), hint="choose another name")
+        _check_mixins(cls)
         cls._declared, cls._owners = _inherited(cls, own)
         cls._own_rules = {}
         collections = _collections(cls)
@@ -96,7 +99,7 @@ class Bloom:
     ) -> None:
         cls = type(self)
         values = _parameters(cls, parameters)
-        scopes = {scope: Scope(globals_, dict(closure)) for scope, (globals_, closure) in _scopes(cls).items()}
+        scopes = _scopes(cls)
         methods = _methods(cls, values, "")
 
         def environment(address: str) -> Environment:
@@ -227,6 +230,32 @@ def _inherited(cls: type[Bloom], own: Mapping[str, _Declaration]) -> tuple[dict[
     return declared, owners
 
 
+def _check_mixins(cls: type[Bloom]) -> None:
+    """Nothing that a class declares may be passed over in silence: by a mixin that is no Bloom, by a plain value over a declaration."""
+    for base in cls.__mro__[1:]:
+        for name, declaration in vars(base).items():
+            if isinstance(declaration, _DECLARATIONS) and base is not Bloom:
+                if not issubclass(base, Bloom):
+                    raise DeclarationError(
+                        f"{base.__qualname__}.{name} is not read: {base.__qualname__} is no Bloom class",
+                        _span(declaration),
+                        hint=f"write `class {base.__name__}(Bloom):`",
+                    )
+                if name in vars(cls) and not isinstance(vars(cls)[name], _DECLARATIONS):
+                    raise _replaced(name, declaration, (base, cls))
+
+
+def _replaced(name: str, declaration: _Declaration, classes: tuple[type, type]) -> InheritanceConflict:
+    what, hint = f"the {declaration.kind if isinstance(declaration, Collection) else 'module'}", "choose another name"
+    if isinstance(declaration, RuleMethod):
+        what, hint = "the rule method", f"write @{declaration.kind} above `def {name}(self):`, with only a docstring to have no rules"
+    elif isinstance(declaration, Param):
+        what, hint = "the param", f"write `{name} = param(…)`"
+    value = vars(classes[1])[name]
+    span = Span.of_code(value.__code__) if isinstance(value, FunctionType) else _span(declaration)
+    return InheritanceConflict(f"{classes[1].__qualname__}.{name} would hide {what} {classes[0].__qualname__}.{name}", span, hint=hint)
+
+
 def _overrides(later: type[Bloom], earlier: type[Bloom], declaration: _Declaration) -> bool:
     return issubclass(later, earlier) and isinstance(declaration, RuleMethod | Param)
 
@@ -315,7 +344,7 @@ def _program(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> n
     for name, declaration in cls._declared.items():
         if isinstance(declaration, RuleMethod):
             own_rules, own_temporaries = cls._owners[name]._own_rules[name]
-            rules += own_rules
+            rules += [attrs.evolve(each, scope=_scope_name(name, declaration)) for each in own_rules]
             temporaries += own_temporaries
         elif isinstance(declaration, ModuleDeclaration):
             rules += prefixed(_inner(declaration).program_ir, name, SHARED).rules
@@ -358,20 +387,21 @@ def _no_parameter(cls: type[Bloom], name: str, known: list[str]) -> str:
     return f"{cls.__qualname__} has no parameter {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
-def _scopes(cls: type[Bloom]) -> dict[str, tuple[dict[str, Any], Mapping[str, Any]]]:
+def _scope_name(name: str, method: RuleMethod) -> str:
+    """`Rule.scope`: by method, since classes of one name, or made twice by a function, may meet in one program."""
+    return f"{name}@{method.function.__module__}:{method.function.__qualname__.rpartition('.')[0]}"
+
+
+def _scopes(cls: type[Bloom]) -> dict[str, Scope]:
     """Globals and captured closure for every `Rule.scope` of a class and its modules."""
-    found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-    for base in cls.__mro__:
-        if issubclass(base, Bloom):
-            for method in vars(base).values():
-                if isinstance(method, RuleMethod):
-                    scope = f"{base.__module__}:{base.__qualname__}"
-                    _, closure = found.setdefault(scope, (method.function.__globals__, {}))
-                    closure |= _closure(method.function)
-                elif isinstance(method, ModuleDeclaration):
-                    for scope, inner in _scopes(_inner(method)).items():
-                        found.setdefault(scope, (inner[0], dict(inner[1])))
-    return found  # type: ignore[return-value]
+    found: dict[str, Scope] = {}
+    for name, declaration in cls._declared.items():
+        if isinstance(declaration, RuleMethod):
+            function = declaration.function
+            found[_scope_name(name, declaration)] = Scope(function.__globals__, _closure(function))
+        elif isinstance(declaration, ModuleDeclaration):
+            found |= {f"{name}.{scope}": inner for scope, inner in _scopes(_inner(declaration)).items()}
+    return found
 
 
 def _closure(function: FunctionType) -> dict[str, Any]:

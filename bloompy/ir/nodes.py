@@ -249,7 +249,7 @@ class Rule:
         kind: an "invariant" has the head "" and the operator "=": its rows must not exist.
         head: the collection filled; a temporary's statement has the operator "=".
         by_key: for `<-`, whether the head is just the key.
-        scope: names the Scope (globals and closure) in which Global names are found.
+        scope: names the Scope (globals and closure) in which Global names are found: "inner.module.method@python.module:Class".
         module: dotted prefix of the inner module that the rule belongs to, "" for the program itself.
     """
 

@@ -52,7 +52,7 @@ def prefixed(program: Program, prefix: str, shared: frozenset[str]) -> Program:
         match node:
             case Rule():
                 module = f"{prefix}.{node.module}" if node.module else prefix
-                return attrs.evolve(node, head=node.head and name_of(node.head), module=module)
+                return attrs.evolve(node, head=node.head and name_of(node.head), module=module, scope=f"{prefix}.{node.scope}")
             case Collection():
                 return attrs.evolve(node, name=name_of(node.name))
             case Aggregate():

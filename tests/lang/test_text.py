@@ -161,7 +161,7 @@ def test_a_random_expression_printed_and_read_again_is_the_same(expression: node
         return
     wrapped = nodes.Python("_0(_1)", (nodes.Global("f"), expression))
     body = (nodes.Scan("l", "link"), nodes.Iterate("v", nodes.Field(ROW, "src", 0)))
-    rule = nodes.Rule("P.r0", 0, "rule", "s", "<=", nodes.Select((wrapped, wrapped), body), scope="printed:P")
+    rule = nodes.Rule("P.r0", 0, "rule", "s", "<=", nodes.Select((wrapped, wrapped), body), scope="r0@printed:P")
     program = evolve(BASE, rules=(*(r for r in BASE.rules if r.label == "Kvs.keep"), rule))
     assert again(program).rules[-1] == rule, expression_text(expression, rule, program)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloompy import Bloom, Row, interface, key, module, param, periodic, rule, scratch, table
+from bloompy import Bloom, Row, exec_source, interface, key, module, param, periodic, rule, scratch, table
 from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, SchemaError, UsageError
 
 
@@ -274,3 +274,109 @@ def test_a_row_class_with_a_default_is_refused():
             cost: int = 0
 
     assert caught.value.hint == "a row gives every column; leave the default out"
+
+
+EVALUATORS = pytest.mark.parametrize("evaluator", ["naive", "codegen"])
+
+
+def _constant(value: int, base: type[Bloom] = Bloom) -> type[Bloom]:
+    class Constant(base):
+        made = interface.output("x")
+
+        @rule
+        def make(self):
+            self.made <= (value,)
+
+    return Constant
+
+
+class TestScopes:
+    """Each rule sees the names of its own method, however alike the classes are that meet in a program."""
+
+    @EVALUATORS
+    def test_two_modules_made_by_one_function(self, evaluator):
+        class Outer(Bloom):
+            first = module(_constant(1))
+            second = module(_constant(2))
+            got = scratch("x")
+
+            @rule
+            def read(self):
+                self.got <= self.first.made
+                self.got <= self.second.made
+
+        outer = Outer(evaluator=evaluator)
+        outer.tick()
+        assert outer.got.rows() == {(1,), (2,)}
+
+    @EVALUATORS
+    def test_an_override_made_by_the_same_function(self, evaluator):
+        program = _constant(2, _constant(1))(evaluator=evaluator)
+        program.tick()
+        assert program.made.rows() == {(2,)}
+
+    @EVALUATORS
+    def test_classes_of_one_name_from_two_sources(self, evaluator):
+        header = "from bloompy import Bloom, rule, scratch\n"
+        first = exec_source(header + "K = 1\nclass P(Bloom):\n    a = scratch('x')\n    @rule\n    def r(self): self.a <= (K,)\n")
+        second = exec_source(
+            header + "L = 2\nclass P(Base):\n    @rule\n    def q(self): self.a <= (L,)\n", {"__name__": first["__name__"], "Base": first["P"]}
+        )
+        program = second["P"](evaluator=evaluator)
+        program.tick()
+        assert program.a.rows() == {(1,), (2,)}
+
+    @EVALUATORS
+    def test_a_rule_method_taken_from_another_class(self, evaluator):
+        class Taker(Bloom):
+            made = scratch("x")
+            make = vars(_constant(3))["make"]
+
+        program = Taker(evaluator=evaluator)
+        program.tick()
+        assert program.made.rows() == {(3,)}
+
+    @EVALUATORS
+    def test_globals_without_a_module_name(self, evaluator):
+        namespace = exec_source(
+            "from bloompy import Bloom, rule, scratch\nclass P(Bloom):\n    a = scratch('x')\n    @rule\n    def r(self): self.a <= (1,)\n", {}
+        )
+        program = namespace["P"](evaluator=evaluator)
+        program.tick()
+        assert program.a.rows() == {(1,)}
+
+
+class TestNothingIsPassedOver:
+    def test_a_mixin_with_rules_that_is_no_bloom(self):
+        class Mixin:
+            @rule
+            def copy(self):
+                self.link <= (1, 2)
+
+        with pytest.raises(DeclarationError, match=r"Mixin\.copy is not read: .*Mixin is no Bloom class .*\nhint: write `class Mixin\(Bloom\):`"):
+
+            class Mixed(Mixin, Bloom):
+                link = table("src, dst")
+
+    def test_a_plain_method_over_a_rule_method(self):
+        class Base(Links):
+            @rule
+            def copy(self):
+                self.link <= (1, 2)
+
+        with pytest.raises(InheritanceConflict, match=r"Derived\.copy would hide the rule method .*Base\.copy") as caught:
+
+            class Derived(Base):
+                def copy(self):
+                    return 3
+
+        assert line_of(caught.value) == "def copy(self):"
+
+    def test_a_plain_value_over_a_param(self):
+        class Base(Bloom):
+            limit = param(1)
+
+        with pytest.raises(InheritanceConflict, match=r"would hide the param .*Base\.limit .*\nhint: write `limit = param\(…\)`"):
+
+            class Derived(Base):
+                limit = 2
