@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test fails for being slow: the machine may be busy.
+settings.register_profile("bloompy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bloompy")
 
 
 @pytest.fixture(params=["naive", "codegen"])
