@@ -71,16 +71,17 @@ def test_a_cluster_of_processes_survives_the_kill_and_counts_right(files: list[P
     assert nothing_is_left(temporary)
 
 
-def test_interrupting_it_leaves_nothing_behind(files: list[Path], temporary: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_it_leaves_nothing_behind(files: list[Path], temporary: Path, number: signal.Signals) -> None:
     with start(files, temporary) as demo:
         assert demo.stdout is not None
         line = demo.stdout.readline()
         assert line.startswith("cluster"), line
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(number)
         told, _ = demo.communicate(timeout=60)
-    assert demo.returncode == 128 + signal.SIGINT, told
+    assert demo.returncode == 128 + number, told
     assert "Traceback" not in told
-    assert "interrupted; the cluster is gone" in told
+    assert ("interrupted; the cluster is gone" in told) == (number == signal.SIGINT)
     assert nothing_is_left(temporary)
 
 
@@ -90,6 +91,7 @@ def test_it_runs_in_one_process(files: list[Path], temporary: Path, monkeypatch:
     assert done.exit_code == 0, done.output
     assert [text for text in TOLD[2:] if text not in done.output] == [], done.output
     assert "by closing its sockets" in done.output
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert nothing_is_left(temporary)
 
 

@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -31,10 +32,9 @@ def demo(files: tuple[Path, ...], in_process: bool) -> None:
     JobTracker and two TaskTrackers, all of them rules; one DataNode is killed while the job runs. The result is checked
     against a plain count. Everything is gone afterwards.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated)
     try:
-        run(files, in_process=in_process)
+        with _unwinding_at_sigterm():
+            run(files, in_process=in_process)
     except KeyboardInterrupt:
         click.echo("\nstopped   interrupted; the cluster is gone")
         sys.exit(_EXIT_AFTER_SIGNAL + signal.SIGINT)
@@ -65,6 +65,18 @@ def run(files: Sequence[Path] = (), *, in_process: bool = False) -> None:
     screen.done("done", f"all of it in {time.monotonic() - started:.1f} s, and cleaned up")
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    """Unwind as on any error, so that the servers end too."""
+@contextmanager
+def _unwinding_at_sigterm() -> Iterator[None]:
+    """SIGTERM unwinds as any error does, so that the servers end too. Outside the main thread it stays as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
     sys.exit(_EXIT_AFTER_SIGNAL + number)
