@@ -151,6 +151,9 @@ def in_order(values: Iterable[Any]) -> list[Any]:
         for low, high in zip(items, items[1:]):  # noqa: B905  # pairs of neighbours
             if not (low < high or low == high):
                 raise _unorderable([low, high], "neither is less than the other")
+        for value in items:
+            if value != value:
+                raise _unorderable([value], "it does not equal itself")
     return items
 
 

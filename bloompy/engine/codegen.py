@@ -116,7 +116,7 @@ class Codegen:
         """Staged and pending changes meet at the tables; rows pending for scratches hold in this tick."""
         for name in batch.changes:
             if name not in self._pending:
-                self._change(name, NOTHING, batch)
+                self._change(name, Pending(shown=self._schemas[name].row.make), batch)
         for name, pending in self._pending.items():
             if self._relations[name].kind is not Kind.TABLE:
                 self._put_transient(self._relations[name], (place.row for place in pending.places.values()))

@@ -39,7 +39,7 @@ from bloompy.engine.syntax import (
     user_name,
 )
 from bloompy.engine.tick import Environment, PlainRow
-from bloompy.errors import KeyConflict, UnorderableValues
+from bloompy.errors import KeyConflict, UnorderableValues, UnsupportedStatement
 from bloompy.ir.nodes import (
     Aggregate,
     Const,
@@ -150,7 +150,13 @@ class Generator:
         fill_positions(module)
         namespace: dict[str, Any] = {}
         globals_ = self.scope.globals if self.scope is not None else {}
-        exec(compile(module, self.rule.span.file, "exec", dont_inherit=True), globals_, namespace)
+        try:
+            code = compile(module, self.rule.span.file, "exec", dont_inherit=True)
+        except SyntaxError as error:  # Python nests no more than 20 loops
+            raise UnsupportedStatement(
+                f"{self.rule.label}: {error.msg}", self.rule.span, hint="join a part of it in a temporary, and join that"
+            ) from None
+        exec(code, globals_, namespace)
         function: Derive = namespace["_factory"](*values.values())
         return function
 

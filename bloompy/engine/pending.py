@@ -32,11 +32,13 @@ class Pending:
         places: rows to be there, by key.
         deletes: keys to be free; with the rows deleted whole, or None for whatever the key holds.
         settled: applied already, and nothing has changed since that applying it again could change.
+        shown: makes of a plain row what an error shows.
     """
 
     places: dict[Key, Place] = field(factory=dict)
     deletes: dict[Key, list[PlainRow] | None] = field(factory=dict)
     settled: bool = False
+    shown: Callable[[PlainRow], PlainRow] = tuple
 
     @classmethod
     def of(cls, name: str, schema: Schema, right_sides: Iterable[RightSide]) -> Pending:
@@ -45,7 +47,7 @@ class Pending:
         Raises:
             KeyConflict: for different rows of one key from `<+` and `<+-`.
         """
-        pending = cls()
+        pending = cls(shown=schema.row.make)
         key_of = schema.key_of
         for rule, rows in right_sides:
             for row in rows:
@@ -68,7 +70,7 @@ class Pending:
         if known is None:
             self.places[key] = Place(row, rule, rule.operator == "<+-")
         elif known.row != row:
-            raise KeyConflict(name, (known.row, row), (known.rule.place, rule.place))
+            raise self._conflict(name, (known.row, row), (known.rule.place, rule.place))
         elif rule.operator == "<+-":
             known.upsert = True
 
@@ -96,13 +98,16 @@ class Pending:
                 held = None
         placed = False
         if change is not None:
-            held, placed = change.fold(held, lambda old, new: KeyConflict(name, (old, new), ("already there", "inserted")))
+            held, placed = change.fold(held, lambda old, new: self._conflict(name, (old, new), ("already there", "inserted")))
         place = self.places.get(key)
         if place is None:
             return held
         if held is not None and held != place.row and (placed or not place.upsert):
-            raise KeyConflict(name, (held, place.row), ("inserted" if placed else "already there", place.rule.place))
+            raise self._conflict(name, (held, place.row), ("inserted" if placed else "already there", place.rule.place))
         return held if held == place.row else place.row
+
+    def _conflict(self, name: str, rows: tuple[PlainRow, PlainRow], origins: tuple[str, str]) -> KeyConflict:
+        return KeyConflict(name, [self.shown(row) for row in rows], origins)
 
     def changes(self, rows: dict[Key, PlainRow], name: str) -> bool:
         """Whether applying it to a table would change something."""

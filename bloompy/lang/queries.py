@@ -230,6 +230,10 @@ class Query(Expressions):
             if keyword.arg not in names:
                 hint = did_you_mean(str(keyword.arg), names, f"its columns are {made.schema}")
                 raise UnknownColumn(f"{made.__name__} has no column {keyword.arg!r}", self.span(keyword), hint=hint)
+            if keyword.arg in given:
+                raise ArityError(
+                    f"{made.__name__} is given {keyword.arg} twice", self.span(keyword), hint=f"its columns are {made.schema}"
+                )
             given[str(keyword.arg)] = keyword.value
         if (
             len(node.args) + len(node.keywords) != len(names)

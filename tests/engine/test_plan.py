@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bloompy import Bloom, rule, scratch, table
+from bloompy import Bloom, exec_source, rule, scratch, table
 from bloompy.engine import plan as planning
 from bloompy.engine.lower import lower
 from bloompy.engine.plan import Drive, Find, Layout, Probe, ScanAll, plan
+from bloompy.errors import UnsupportedStatement
 
 TESTED = planning.Test
 
@@ -88,3 +89,33 @@ def test_the_order_in_which_tables_fill_does_not_matter(first):
     next(iter(loads.values()))()
     program.tick()
     assert program.out.rows() == {(5, "p")}
+
+
+def _path_of(edges: int) -> type[Bloom]:
+    loops = "".join(f" for x{i} in self.edge if x{i}.a == x{i - 1}.b" for i in range(1, edges))
+    text = f"""
+from bloompy import Bloom, rule, scratch, table
+
+class Path(Bloom):
+    edge = table("a, b")
+    path = scratch("a, b")
+
+    @rule
+    def walk(self):
+        self.path <= ((x0.a, x{edges - 1}.b) for x0 in self.edge{loops})
+"""
+    return exec_source(text)["Path"]
+
+
+def test_a_join_of_a_dozen():
+    p = _path_of(12)()
+    p.edge.insert(*((i, i + 1) for i in range(13)))
+    p.tick()
+    assert p.path.rows() == {(0, 12), (1, 13)}
+
+
+def test_a_join_deeper_than_python_nests_loops_says_what_to_do():
+    p = _path_of(25)()
+    p.edge.insert((1, 2))
+    with pytest.raises(UnsupportedStatement, match=r"Path\.walk: too many statically nested blocks .*line 10\)\nhint: join a part of it in a temporary"):
+        p.tick()

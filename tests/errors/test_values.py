@@ -8,6 +8,7 @@ from bloompy.errors import ArityError, ColumnTypeError
 from tests.errors.reading import check, read
 
 CASES = [
+    ("self.typed <= (Link(l.src, src=l.dst, cost=1) for l in self.link)", ArityError, "src=l.dst", "Link is given src twice", "src: str"),
     ("self.s <= ((l.src,) for l in self.link)", ArityError, "l.src", "s has 2 columns, this row 1", "write a tuple of a, b"),
     ("self.s <= (l.src for l in self.link)", ArityError, "l.src", "this row 1", "write a tuple of a, b"),
     ("self.s <= ((l.src, 1, 2) for l in self.link)", ArityError, "l.src, 1, 2", "this row 3", "its columns are a, b"),

@@ -184,6 +184,12 @@ def test_values_that_cannot_be_ordered_raise_an_error_that_names_rule_group_and_
     assert repr(values[0]) in str(caught.value)
 
 
+@pytest.mark.parametrize("call", ["agg.min(p.pay)", "agg.max(p.pay)", "agg.collect(p.pay)", "agg.argmax(p.name, p.pay)"])
+def test_nan_cannot_be_ordered_in_a_group_of_its_own_either(evaluator, call):
+    with pytest.raises(UnorderableValues, match=r"P\.rules.*dev.*cannot order nan: it does not equal itself"):
+        ask(evaluator, f"((p.team, {call}) for p in self.person)", people=[("ann", "dev", math.nan, 0)])
+
+
 def test_ranks_of_values_that_cannot_be_ordered_raise(evaluator):
     people = [("ann", "dev", 1, 0), ("bob", "dev", "x", 0)]
     with pytest.raises(UnorderableValues, match=r"P\.rules.*dev.*cannot order"):

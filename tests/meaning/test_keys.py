@@ -424,3 +424,26 @@ def test_bootstrap_takes_part_again_when_the_first_tick_raised(evaluator):
         p.tick()
     p.tick()
     assert p.item.rows() == {(1, "start")}
+
+
+def test_every_conflict_shows_its_rows_with_their_columns(evaluator):
+    class P(Bloom):
+        item = table("k -> v")
+        want = scratch("k, v")
+
+        @rule
+        def rules(self):
+            self.item <+ ((w.k, w.v) for w in self.want)
+
+    p = P(evaluator=evaluator)
+    p.want.insert(("a", 1), ("a", 2))
+    with pytest.raises(KeyConflict, match=r"Row\(k='a', v=1\) \(.*P\.rules.*Row\(k='a', v=2\)"):
+        p.tick()
+    p.item.insert(("a", 1))
+    p.tick()
+    p.want.insert(("a", 2))
+    with pytest.raises(KeyConflict, match=r"Row\(k='a', v=1\) \(.*Row\(k='a', v=2\) \(.*P\.rules"):
+        p.tick()
+    p.item.insert(("a", 3))
+    with pytest.raises(KeyConflict, match=r"Row\(k='a', v=1\) \(.*Row\(k='a', v=3\) \(inserted"):
+        p.tick()
