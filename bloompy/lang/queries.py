@@ -327,6 +327,8 @@ def _check_literal(names: Names, node: ast.expr) -> None:
         given = node.args[0] if len(node.args) == 1 else None
         if isinstance(given, ast.GeneratorExp | ast.ListComp | ast.SetComp) or given is not None and names.collection(given) is not None:
             raise _no_query(names, node, f"write the query itself, without {node.func.id}(…)")
+        if any(names.collection(each) is not None for each in node.args):
+            raise _no_query(names, node, "write what it does as a query: (… for row in self.collection)")
         if node.func.id in _ITERABLES:
             raise _no_query(names, node, f"for rows of Python values write (value for value in {ast.unparse(node)})")
 

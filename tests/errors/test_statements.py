@@ -97,6 +97,7 @@ QUERIES = [
     ("self.s <= [*self.s]", "*self.s", "is no query", "write a query"),
     ("self.s <= (lambda: 3)", "lambda: 3", "is no query", "without lambda"),
     ("self.number <= range(3)", "range(3)", "is no query", "(value for value in range(3))"),
+    ("self.number <= map(f, self.one)", "map(f, self.one)", "is no query", "write what it does as a query: (… for row in self.collection)"),
     ("self.s <= set(self.given)", "set(self.given)", "is no query", "write the query itself, without set(…)"),
     ("self.s <= list(x for x in self.s)", "list(x for x in self.s)", "is no query", "without list(…)"),
     ("self.s <= f(3)", "f(3)", "is no query", "(row for row in f(3))"),
