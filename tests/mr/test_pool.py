@@ -90,15 +90,33 @@ def test_a_map_attempt_runs_in_a_process_of_its_own_and_leaves_its_output(bench:
     assert index_path(map_output_path(bench.directory / "work", *attempt)).exists()
 
 
-def test_the_next_attempt_of_a_job_takes_the_same_process(bench: Bench):
-    first = bench.start(wordcount.make())
+def waiting_job(go: Path) -> Job:
+    """A job whose maps end only when a file appears, so that a test can look at them running."""
+
+    def map(key: Any, line: str) -> Iterator[tuple[str, int]]:
+        while not go.exists():
+            time.sleep(0.01)
+        yield line, 1
+
+    return Job(map=map, reduce=wordcount.add)  # maps of a job with reduces do not wait for leave to commit
+
+
+def test_the_next_attempt_of_a_job_takes_the_same_process(bench: Bench, tmp_path: Path):
+    go = tmp_path / "go"
+    job = waiting_job(go)
+    first = bench.start(job)
     (pid,) = bench.pool.processes.values()
+    go.touch()
     until(lambda: "DONE" in bench.states(first) and not bench.pool.processes)
-    second = bench.start(wordcount.make(), n=1)
+    go.unlink()
+    second = bench.start(job, n=1)
     assert list(bench.pool.processes.values()) == [pid]
-    until(lambda: "DONE" in bench.states(second))
-    bench.start(wordcount.make(), jobid=2)
-    assert list(bench.pool.processes.values()) != [pid]  # another job's code gets a process of its own
+    go.touch()
+    until(lambda: "DONE" in bench.states(second) and not bench.pool.processes)
+    go.unlink()
+    bench.start(job, jobid=2)
+    (other,) = bench.pool.processes.values()
+    assert other != pid  # another job's code gets a process of its own
 
 
 def test_output_gets_its_name_only_after_leave_to_commit(bench: Bench):
