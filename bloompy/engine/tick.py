@@ -60,22 +60,27 @@ class Change:
     def fold(self, held: PlainRow | None, conflict: Callable[[PlainRow, PlainRow], Exception]) -> tuple[PlainRow | None, bool]:
         """What the key holds after the operations, and whether one of them put it there.
 
+        On the way the key may have several rows, since a later delete can make room for an insert.
+
         Raises:
-            the exception that `conflict(held row, new row)` makes, for an insert over a different row.
+            the exception that `conflict(one row, other row)` makes, when it still has two at the end.
         """
-        placed = False
+        rows = [] if held is None else [held]
+        placed: list[PlainRow] = []
         for operation, row in self.operations:
-            if operation == "delete":
-                if row is None or row == held:
-                    held, placed = None, False
-            elif held is None or operation == "upsert":
-                held, placed = row, True
-            elif held != row:
-                assert row is not None
-                raise conflict(held, row)
+            if row is None:
+                rows = []
+            elif operation == "delete":
+                rows = [one for one in rows if one != row]
+            elif operation == "upsert":
+                rows, placed = [row], [row]
             else:
-                placed = True
-        return held, placed
+                placed.append(row)
+                if row not in rows:
+                    rows.append(row)
+        if len(rows) > 1:
+            raise conflict(rows[0], rows[1])
+        return (rows[0], rows[0] in placed) if rows else (None, False)
 
 
 @frozen

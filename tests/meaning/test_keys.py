@@ -312,6 +312,9 @@ def test_staged_operations_are_folded_in_call_order(evaluator):
     assert after(("insert", ("a", 1)), ("upsert", ("a", 2)))[0] == {("a", 2)}
     assert after(("upsert", ("a", 1)), ("upsert", ("a", 2)))[0] == {("a", 2)}
     assert after(("delete", "a"), ("insert", ("a", 1)), before=[("a", 1)]) == ({("a", 1)}, {}, {})
+    assert after(("insert", ("a", 2)), ("delete", ("a", 2)), before=[("a", 1)]) == ({("a", 1)}, {}, {})
+    assert after(("insert", ("a", 2)), ("delete", ("a", 1)), before=[("a", 1)])[0] == {("a", 2)}
+    assert after(("insert", ("a", 2)), ("delete", "a"), before=[("a", 1)])[0] == set()
     with pytest.raises(KeyConflict, match="'item'"):
         after(("insert", ("a", 1)), ("insert", ("a", 2)))
     with pytest.raises(KeyConflict, match="'item'"):
