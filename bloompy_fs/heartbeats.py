@@ -36,6 +36,7 @@ class Membership(Bloom):
     datanode = table("node: str -> address: str, data: str, host: str, incarnation: int, registration: str")
     heard = table("node: str -> seen: float, free: int, used: int")
     hb_chunk = table("node: str, chunk: int -> length: int, state: str")
+    reported = table("node: str -> registration: str, no: int")
 
     newest_beat = scratch("node -> number")
     beat = scratch("node -> no, address, data, host, incarnation, free, used")
@@ -85,12 +86,18 @@ class Membership(Bloom):
 
     @rule
     def reports(self) -> None:
-        # told(D, C, ...) :- report(D, C, Registration, ...), the newest of this tick, datanode(D, Registration).
+        # told(D, C, No, ...) :- report(D, C, No, Registration, ...), the newest of this tick, datanode(D, Registration),
+        #                        not (reported(D, Registration, Later), Later > No).
+        # A report that was overtaken is neither believed nor acknowledged: it may have been taken back since. What still holds comes
+        # again, as it is not acknowledged. One number for each DataNode does; one for each chunk would have to outlive the chunk.
         self.newest_report <= ((r.node, r.chunk, agg.max((r.incarnation, r.no))) for r in self.report)
         self.told <= ((r.node, r.chunk, r.no, r.address, r.registration, r.length, r.state)
                       for r in self.report for n in self.newest_report for d in self.datanode
                       if n.node == r.node and n.chunk == r.chunk and n.number == (r.incarnation, r.no)
-                      and d.node == r.node and d.registration == r.registration)
+                      and d.node == r.node and d.registration == r.registration
+                      and not any(m for m in self.reported if m.node == r.node and m.registration == r.registration and m.no > r.no))
+        # reported(D, Registration, max<No>) @next :- told(D, No, Registration).
+        self.reported <+- ((t.node, t.registration, agg.max(t.no)) for t in self.told)
         # hb_chunk(D, C, Length, State) @next :- told(D, C, Length, State), State != "gone".
         self.hb_chunk <+- ((t.node, t.chunk, t.length, t.state) for t in self.told if t.state != "gone" and t.node not in self.joins)
         # del hb_chunk(D, C) @next :- told(D, C, "gone").
@@ -102,7 +109,8 @@ class Membership(Bloom):
     def sweeping(self) -> None:
         # dead(D) :- sweep(Now), heard(D, Seen), Now - Seen > Retention, not beat(D).
         self.dead <= ((h.node,) for s in self.sweep for h in self.heard if s.time - h.seen > self.retention_s and h.node not in self.beat)
-        # del datanode(D), heard(D), hb_chunk(D, C) @next :- dead(D).
+        # del datanode(D), heard(D), reported(D), hb_chunk(D, C) @next :- dead(D).
         self.datanode <- ((d.node,) for d in self.dead)
         self.heard <- ((d.node,) for d in self.dead)
+        self.reported <- ((d.node,) for d in self.dead)
         self.hb_chunk <- ((h.node, h.chunk) for d in self.dead for h in self.hb_chunk if h.node == d.node)

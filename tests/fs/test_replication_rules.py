@@ -220,6 +220,43 @@ def test_of_two_reports_in_a_tick_the_newest_counts() -> None:
     assert cluster.namenode.hb_chunk["d1", chunk].state == "corrupt"
 
 
+@pytest.mark.parametrize("state", ["corrupt", "gone"])
+def test_a_report_that_was_overtaken_is_neither_believed_nor_acknowledged(state: str) -> None:
+    """The DataNode has had its newer report acknowledged: it would never say it again."""
+    cluster = Replicated()
+    cluster.second()
+    chunk = cluster.file("/f", 2, "d0")
+    cluster.report("d1", chunk, LENGTH)
+    (overtaken,) = cluster.tick().inserted["report"]
+    cluster.report("d1", chunk, LENGTH, state)
+    cluster.tick()
+    cluster.tick()
+    assert cluster.holders("/f") == ["d0"]
+    cluster.acks.clear()
+    cluster.namenode.report.insert(overtaken)
+    cluster.tick()
+    cluster.tick()
+    assert cluster.acks == []
+    assert cluster.holders("/f") == ["d0"]
+    cluster.report("d1", chunk, LENGTH)
+    cluster.tick()
+    assert len(cluster.acks) == 1
+    assert cluster.holders("/f") == ["d0", "d1"]
+
+
+def test_a_datanode_given_up_leaves_nothing_behind() -> None:
+    cluster = Replicated()
+    cluster.second()
+    chunk = cluster.file("/f", 2, "d0", "d1")
+    cluster.report("d1", chunk, LENGTH)
+    cluster.tick()
+    cluster.alive.remove("d1")
+    for _ in range(8):
+        cluster.second()
+    for name in ("datanode", "heard", "hb_chunk", "reported"):
+        assert "d1" not in {row.node for row in getattr(cluster.namenode, name)}, name
+
+
 def test_a_datanode_of_another_cluster_does_not_join() -> None:
     cluster = Replicated()
     cluster.namenode.heartbeat.insert(("nn", "stranger", 1, 1, "s:1", "s:2", "s", "another cluster", 1, 1))
