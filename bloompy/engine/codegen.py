@@ -370,6 +370,9 @@ class _Everything(dict[Any, PlainRow]):
     def __setitem__(self, key: Any, row: PlainRow) -> None:
         pass
 
+    def setdefault(self, key: Any, default: PlainRow) -> PlainRow:
+        return default
+
 
 class _Sinks:
     """What the relations that nothing reads are for, by relation."""

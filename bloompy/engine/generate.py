@@ -268,11 +268,17 @@ class Generator:
         schema = self.schemas[self.derivation.head]
         first = assign("_row", ast.Call(load_name("_check"), [row], []) if self.check else row)
         span = self.query.head[0].span if self.query.head else self.query.span
-        return [at(statement, span) for statement in (first, *statements(self._insertion(schema)))]
+        varies = any(isinstance(node, ast.Name) for node in ast.walk(row))  # else Python makes the tuple once and for all
+        insertion = self._insertion(schema, made=isinstance(row, ast.Tuple) and varies and not self.check)
+        return [at(statement, span) for statement in (first, *statements(insertion))]
 
-    def _insertion(self, schema: Schema) -> str:
+    def _insertion(self, schema: Schema, made: bool) -> str:
+        """Statements that put `_row` in; `made`: it was made just now, so that no relation can hold the very same tuple."""
         if schema.all_key and schema.width > 1:
-            return f"if _row not in _rows:\n{self._refuse_nan('    ')}    _rows[_row] = _row\n    _add(_row)"
+            refuse_nan = self._refuse_nan("    ")
+            if made and not refuse_nan:  # one hash instead of two
+                return "if _rows.setdefault(_row, _row) is _row:\n    _add(_row)"
+            return f"if _row not in _rows:\n{refuse_nan}    _rows[_row] = _row\n    _add(_row)"
         key = ", ".join(f"_row[{i}]" for i in schema.key_indexes)
         key = key if len(schema.key_indexes) == 1 else f"({key})"
         return (
