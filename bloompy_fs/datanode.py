@@ -6,8 +6,8 @@
 """A DataNode's side of the conversation with the NameNode (spec B.2, h1 to h3): heartbeats, and reports of what changed.
 
 The data plane stages what is on disk into `local`, and what it looked for in vain or deleted into `gone`; the rules see to it
-that the NameNode knows. What the NameNode has acknowledged under its present registration is not said again; under another
-registration everything is.
+that the NameNode knows. What the NameNode has acknowledged under its present registration is not said again, unless something else
+was said since; under another registration everything is.
 """
 
 from bloompy import Bloom, agg, channel, param, periodic, rule, scratch, table
@@ -45,12 +45,12 @@ class DataNode(Bloom):
     member = table("-> registration: str, no: int")
     cluster = table("-> id: str")
     acked = table("chunk: int -> registration: str, length: int, state: str")
+    said = table("chunk: int -> no: int, length: int, state: str")
     nudge = scratch("why: str")
 
     beat = scratch("no")
     newest_welcome = scratch("-> number")
     welcome = scratch("-> registration, no, cluster")
-    newest_ack = scratch("chunk -> no")
     accepted = scratch("chunk -> registration, length, state")
     unsaid = scratch("chunk -> length, state")
     saying = scratch("chunk -> length, state, turn")
@@ -81,10 +81,10 @@ class DataNode(Bloom):
 
     @rule
     def reports(self) -> None:
-        # unsaid(C, Length, State) :- local(C, Length, State), member(R), not acked(C, R, Length, State).
+        # unsaid(C, Length, State) :- local(C, Length, State), member(R), not (acked(C, R, Length, State), not said(C)).
         self.unsaid <= ((x.chunk, x.length, x.state) for x in self.local for m in self.member
                         if not any(a for a in self.acked if a.chunk == x.chunk and a.registration == m.registration
-                                   and a.length == x.length and a.state == x.state))
+                                   and a.length == x.length and a.state == x.state and a.chunk not in self.said))
         # unsaid(C, 0, "gone") :- acked(C, R), member(R), not local(C).
         self.unsaid <= ((a.chunk, 0, "gone") for a in self.acked for m in self.member
                         if a.registration == m.registration and a.chunk not in self.local)
@@ -95,15 +95,21 @@ class DataNode(Bloom):
         # report(@NN, me, C, R, Length, State) @async :- saying(C, Length, State, Turn), Turn < Limit, member(R).
         self.report <~ ((self.namenode, self.node, self.incarnation, self.step, s.chunk, self.me, m.registration, s.length, s.state)
                         for s in self.saying for m in self.member if s.turn < self.report_rows)
+        # said(C, No, Length, State) @next :- saying(C, Length, State), Turn < Limit, not said(C, Length, State).
+        # What was said last and is not acknowledged, and since when.
+        self.said <+- ((s.chunk, self.step, s.length, s.state) for s in self.saying for m in self.member if s.turn < self.report_rows
+                       and not any(x for x in self.said if x.chunk == s.chunk and x.length == s.length and x.state == s.state))
 
     @rule
     def acknowledgements(self) -> None:
-        # accepted(C, R, Length, State) :- report_ack(me, C, No, R, Length, State), member(R), the newest of this tick.
-        self.newest_ack <= ((r.chunk, agg.max(r.no)) for r in self.report_ack for m in self.member
-                            if r.node == self.node and r.registration == m.registration)
+        # accepted(C, R, Length, State) :- report_ack(me, C, No, R, Length, State), member(R), said(C, Since, Length, State), No >= Since.
+        # An acknowledgement of what was said before something else is no news: the NameNode may have heard the other since.
         self.accepted <= ((r.chunk, r.registration, r.length, r.state)
-                          for r in self.report_ack for n in self.newest_ack for m in self.member
-                          if r.node == self.node and r.registration == m.registration and n.chunk == r.chunk and n.no == r.no)
+                          for r in self.report_ack for m in self.member for s in self.said
+                          if r.node == self.node and r.registration == m.registration
+                          and s.chunk == r.chunk and s.no <= r.no and s.length == r.length and s.state == r.state)
+        # del said(C) @next :- accepted(C).
+        self.said <- ((a.chunk,) for a in self.accepted)
         # acked(C, R, Length, State) @next :- accepted(C, R, Length, State), State != "gone".
         self.acked <+- ((a.chunk, a.registration, a.length, a.state) for a in self.accepted if a.state != "gone")
         # del acked(C) @next :- accepted(C, "gone").

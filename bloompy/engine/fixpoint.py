@@ -13,11 +13,11 @@ from attrs import define, field
 
 from bloompy.engine.generate import Derive, generated
 from bloompy.engine.lower import Component, Derivation
-from bloompy.engine.plan import target_names
 from bloompy.engine.relation import Kind, Relation
 from bloompy.engine.tick import PlainRow
 from bloompy.errors import BloomError
 from bloompy.ir.nodes import Scan
+from bloompy.ir.walk import target_names
 from bloompy.schema import Schema
 
 

@@ -20,7 +20,7 @@ from attrs import frozen
 from bloompy.agg import AGGREGATES
 from bloompy.engine.expression import place, to_ast
 from bloompy.engine.lower import Derivation
-from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, free_names, plan, target_names
+from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, plan
 from bloompy.engine.relation import Relation
 from bloompy.engine.support import Constants, Missing, find, ordered, ranked_bindings, user_aggregate
 from bloompy.engine.syntax import (
@@ -57,7 +57,7 @@ from bloompy.ir.nodes import (
     TickValue,
     Variable,
 )
-from bloompy.ir.walk import walk
+from bloompy.ir.walk import free_names, target_names, walk
 from bloompy.schema import Schema
 from bloompy.span import Span
 

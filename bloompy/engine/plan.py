@@ -17,7 +17,6 @@ from bloompy.ir.nodes import (
     Clause,
     Condition,
     Const,
-    Exists,
     Expression,
     Field,
     Iterate,
@@ -27,11 +26,10 @@ from bloompy.ir.nodes import (
     Python,
     RowVariable,
     Scan,
-    Target,
     TickValue,
     Variable,
 )
-from bloompy.ir.walk import parts, walk
+from bloompy.ir.walk import free_names, parts, target_names, walk
 
 SAFE_FORMS = frozenset(
     {"_0 == _1", "_0 != _1", "_0 is _1", "_0 is not _1", "not _0", "_0 and _1", "_0 or _1", "(_0,)"}
@@ -141,13 +139,13 @@ class _Planner:
         names = bound | {name for clause in body for name in target_names(getattr(clause, "target", "_"))}
         self.unplaced = {i: clause for i, clause in enumerate(body) if not isinstance(clause, Condition)}
         self.tests = {
-            i: _Test(i, clause, free_names(clause.test) & names, is_safe(clause.test))
+            i: _Test(i, clause, frozenset(free_names(clause.test).keys() & names), is_safe(clause.test))
             for i, clause in enumerate(body)
             if isinstance(clause, Condition)
         }
         self.equalities = {i: list(self._equalities(clause, names)) for i, clause in self.unplaced.items() if isinstance(clause, Scan)}
         self.needs = {
-            i: free_names(clause.source) & names for i, clause in self.unplaced.items() if isinstance(clause, Iterate)
+            i: free_names(clause.source).keys() & names for i, clause in self.unplaced.items() if isinstance(clause, Iterate)
         }
         self.bound = set(bound)
         self.steps: list[Step] = []
@@ -226,7 +224,7 @@ class _Planner:
             if isinstance(expression, Python) and expression.template == "_0 == _1":
                 for column_side, value in (expression.parts, expression.parts[::-1]):
                     column = _column(column_side, scan)
-                    needs = free_names(value) & names
+                    needs = free_names(value).keys() & names
                     if column is not None and not needs & own and not _looks_up(value):
                         yield _Equality(position, column, value, frozenset(needs), is_safe(value))
 
@@ -244,40 +242,6 @@ def _column(expression: Expression, scan: Scan) -> int | None:
         case Variable(name) if isinstance(scan.target, tuple) and name in scan.target:
             return scan.target.index(name)
     return None
-
-
-def target_names(target: Target) -> Iterator[str]:
-    """The names that a target binds."""
-    if isinstance(target, tuple):
-        for part in target:
-            yield from target_names(part)
-    elif target != "_":
-        yield target
-
-
-def free_names(expression: Expression) -> frozenset[str]:
-    """Every variable that an expression mentions, its own comprehension variables too."""
-    found: set[str] = set()
-    for node in walk(expression):
-        match node:
-            case Variable(name) | RowVariable(name):
-                found.add(name)
-            case Exists(body):
-                found |= _free_in_body(body)
-    return frozenset(found)
-
-
-def _free_in_body(body: Sequence[Clause]) -> set[str]:
-    found: set[str] = set()
-    bound: set[str] = set()
-    for clause in body:
-        match clause:
-            case Iterate(_, source):
-                found |= free_names(source) - bound
-            case Condition(test):
-                found |= free_names(test) - bound
-        bound.update(target_names(getattr(clause, "target", "_")))
-    return found
 
 
 def is_safe(expression: Expression) -> bool:

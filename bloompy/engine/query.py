@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from bloompy.agg import AGGREGATES, ranks
 from bloompy.engine.expression import place, to_ast
+from bloompy.engine.support import ordered
 from bloompy.engine.tick import Batch, Environment, PlainRow
 from bloompy.errors import UnorderableValues
 from bloompy.ir.nodes import (
@@ -36,9 +37,8 @@ from bloompy.ir.nodes import (
     Scan,
     Target,
     TickValue,
-    Variable,
 )
-from bloompy.ir.walk import parts, walk
+from bloompy.ir.walk import free_names, walk
 from bloompy.schema import Key
 
 Names: TypeAlias = dict[str, Any]
@@ -105,7 +105,7 @@ class Query:
                 return [_bound(target, row) for row in context.facts[collection].values()]
             case Iterate(target, source):
                 with self._explaining(names):
-                    return [_bound(target, item) for item in _ordered(self._value(source, names, context))]
+                    return [_bound(target, item) for item in ordered(self._value(source, names, context))]
             case Condition(test):
                 return [{}] if self.evaluate(test, names, context) else []
 
@@ -309,34 +309,6 @@ class Context:
         return self.query.environment.me if name == "me" else getattr(self.batch, name)
 
 
-def free_names(expression: Expression) -> dict[str, None]:
-    """The variables that an expression mentions (those of its own comprehensions too), in the order in which they first occur."""
-    match expression:
-        case Variable(name) | RowVariable(name):
-            return {name: None}
-        case Exists(body):
-            return _free_in_body(body)
-    return {name: None for part in parts(expression) for name in free_names(part)}
-
-
-def _free_in_body(body: tuple[Clause, ...]) -> dict[str, None]:
-    found: dict[str, None] = {}
-    bound: dict[str, Any] = {}
-    for clause in body:
-        match clause:
-            case Iterate(_, used) | Condition(used):
-                found |= {name: None for name in free_names(used) if name not in bound}
-        if not isinstance(clause, Condition):
-            bound |= dict.fromkeys(_target_names(clause.target))
-    return found
-
-
-def _target_names(target: Target) -> list[str]:
-    if isinstance(target, str):
-        return [] if target == "_" else [target]
-    return [name for part in target for name in _target_names(part)]
-
-
 def _bound(target: Target, value: Any) -> Names:
     """What a target binds to a value; raises as Python's unpacking does."""
     if isinstance(target, str):
@@ -345,13 +317,6 @@ def _bound(target: Target, value: Any) -> Names:
     if len(values) != len(target):
         raise ValueError(f"{len(values)} values to unpack into {len(target)} names")
     return {name: bound for part, item in zip(target, values, strict=True) for name, bound in _bound(part, item).items()}
-
-
-def _ordered(items: Iterable[Any]) -> Iterable[Any]:
-    """Sets in an order that does not depend on hash seeds."""
-    if isinstance(items, set | frozenset):
-        return sorted(items, key=lambda item: (type(item).__name__, repr(item)))
-    return items
 
 
 def _call(method: str, *arguments: ast.expr) -> ast.expr:

@@ -13,11 +13,13 @@ class SteppedDataNode:
     def __init__(self, **options: Any) -> None:
         self.program = DataNode("me:1", namenode="nn", node="d0", incarnation=7, data="me:2", host="h", heartbeat_s=3.0, **options)
         self.now, self.acks = 100.0, 0
+        self.numbers: dict[tuple[int, int, str], int] = {}  # of the last report that said so of the chunk
         self.tick()
 
     def tick(self, seconds: float = 0.0) -> dict[str, list[tuple[Any, ...]]]:
         self.now += seconds
         sent = self.program.tick(self.now).sent
+        self.numbers |= {(row[4], row[7], row[8]): row[3] for row in sent.get("report", ())}
         return {name: list(rows) for name, rows in sent.items() if rows}
 
     def beat(self) -> dict[int, tuple[int, str]]:
@@ -38,8 +40,8 @@ class SteppedDataNode:
         return self.reported(self.tick())
 
     def acknowledge(self, registration: str, chunk: int, length: int, state: str = "ok") -> None:
-        self.acks += 1
-        self.program.report_ack.insert(("me:1", "nn", "d0", chunk, self.acks, registration, length, state))
+        no = self.numbers[chunk, length, state]
+        self.program.report_ack.insert(("me:1", "nn", "d0", chunk, no, registration, length, state))
         self.tick()
 
 
@@ -104,7 +106,8 @@ def test_large_reports_come_in_parts() -> None:
         assert len(part) <= 2
         said |= part
         for chunk, (length, state) in part.items():
-            node.program.report_ack.insert(("me:1", "nn", "d0", chunk, 1, "1.5", length, state))
+            no = node.numbers[chunk, length, state]
+            node.program.report_ack.insert(("me:1", "nn", "d0", chunk, no, "1.5", length, state))
         node.tick()
         part = node.reported(node.tick())  # at once, not with the next heartbeat
     assert sorted(said) == [0, 1, 2, 3, 4]
@@ -121,11 +124,43 @@ def test_acknowledgements_out_of_order_do_no_harm() -> None:
     node.tick()
     node.tick()
     assert [tuple(row) for row in node.program.member] == [("2.1", 8)]
-    for no, state in ((5, "ok"), (4, "corrupt")):
-        node.program.report_ack.insert(("me:1", "nn", "d0", 1, no, "2.1", 10, state))
+    no = node.numbers[1, 10, "ok"]
+    for number, state in ((no, "ok"), (no - 1, "corrupt")):
+        node.program.report_ack.insert(("me:1", "nn", "d0", 1, number, "2.1", 10, state))
     node.tick()
     node.tick()
     assert [tuple(row) for row in node.program.acked] == [(1, "2.1", 10, "ok")]
+
+
+def test_an_acknowledgement_from_before_something_else_was_said_does_not_count() -> None:
+    """The NameNode may have heard the other thing after it, and not what is so now."""
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"))
+    node.register("1.5")
+    first = node.numbers[1, 10, "ok"]
+    node.program.local.upsert((1, 10, "corrupt"))
+    assert node.beat() == {1: (10, "corrupt")}
+    node.program.local.upsert((1, 10, "ok"))
+    assert node.beat() == {1: (10, "ok")}
+    node.program.report_ack.insert(("me:1", "nn", "d0", 1, first, "1.5", 10, "ok"))
+    node.tick()
+    assert node.beat() == {1: (10, "ok")}
+    node.acknowledge("1.5", 1, 10)
+    assert node.beat() == {}
+    assert not len(node.program.said)
+
+
+def test_what_was_acknowledged_is_said_again_when_something_else_was_said_since() -> None:
+    node = SteppedDataNode()
+    node.program.local.insert((1, 10, "ok"))
+    node.register("1.5")
+    node.acknowledge("1.5", 1, 10)
+    node.program.local.delete(1)
+    assert node.beat() == {1: (0, "gone")}  # its acknowledgement is lost
+    node.program.local.insert((1, 10, "ok"))
+    assert node.beat() == {1: (10, "ok")}
+    node.acknowledge("1.5", 1, 10)
+    assert node.beat() == {}
 
 
 def test_a_chunk_that_is_gone_is_said_to_be_though_it_was_never_reported() -> None:
