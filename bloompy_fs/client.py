@@ -173,8 +173,8 @@ class AsyncClient:
         """
         path = await self._goal(source, normal(path), replace)
         temporary = join(parent_of(path), f".{name_of(path)[:200]}.{secrets.token_hex(8)}.part")
-        await self.create(temporary, replication)
         try:
+            await self.create(temporary, replication)
             with _opened(source) as file:
                 await self._write_chunks(file, temporary, chunk_size or self.chunk_size, progress)
             await self.mv(temporary, path, into=False, replace=replace)
