@@ -258,9 +258,3 @@ class WireError(BloomError):
     """A frame that is malformed, oversized, undeclared or does not fit the schema."""
 
     code = "BLM406"
-
-
-class Overloaded(BloomError):
-    """A bounded queue is full."""
-
-    code = "BLM407"

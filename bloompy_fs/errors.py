@@ -42,10 +42,6 @@ class ChunkLost(FsError):
     """A chunk that no live DataNode can deliver whole."""
 
 
-class FsRefused(FsError, PermissionError):
-    """A server that does not know the secret, or asks for one."""
-
-
 _BY_ERRNO: dict[int, type[FsError]] = {
     errno.ENOENT: FsNotFound,
     errno.EEXIST: FsExists,
