@@ -87,8 +87,8 @@ class Collection(Generic[R, *Ts]):
         return frozenset(self)
 
     def __iter__(self) -> Iterator[R]:
-        make: Callable[[tuple[Any, ...]], Any] = self.schema.row.make
-        return map(make, self._bound().rows(self.name))
+        rows: list[Any] = self.schema.row.make_all(self._bound().rows(self.name))
+        return iter(rows)
 
     def __len__(self) -> int:
         return self._bound().count(self.name)
