@@ -23,7 +23,7 @@ def to_ast(expression: Expression, special: Special) -> ast.expr:
         case Variable(name) | Global(name):
             made = ast.Name(name, ast.Load())
         case Python(template, parts):
-            made = _Fill([to_ast(part, special) for part in parts], expression.span).fill(_parsed(template))
+            made = _Fill([to_ast(part, special) for part in parts], expression.span).fill(parsed(template))
         case _:
             made = special(expression)
     return place(made, expression.span)
@@ -37,7 +37,8 @@ def place(node: ast.expr, span: Span) -> ast.expr:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(template: str) -> ast.expr:
+def parsed(template: str) -> ast.expr:
+    """The syntax of a Python form; shared, not to be changed."""
     return ast.parse(template, mode="eval").body
 
 

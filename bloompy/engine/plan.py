@@ -7,35 +7,20 @@ condition written before it, so a guard guards whatever the join order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
+from bloompy.engine.lower import Lowered
 from bloompy.engine.relation import Kind
-from bloompy.ir.nodes import (
-    Clause,
-    Condition,
-    Const,
-    Expression,
-    Field,
-    Iterate,
-    Lookup,
-    Member,
-    Parameter,
-    Python,
-    RowVariable,
-    Scan,
-    TickValue,
-    Variable,
-)
-from bloompy.ir.walk import free_names, parts, target_names, walk
+from bloompy.engine.types import Scope, Types, column_types, equals_itself, value_of
+from bloompy.ir.nodes import Clause, Condition, Exists, Expression, Field, Iterate, Lookup, Python, RowVariable, Scan, Variable
+from bloompy.ir.walk import free_names, target_names, walk
 
-SAFE_FORMS = frozenset(
-    {"_0 == _1", "_0 != _1", "_0 is _1", "_0 is not _1", "not _0", "_0 and _1", "_0 or _1", "(_0,)"}
-    | {"(" + ", ".join(f"_{i}" for i in range(n)) + ")" for n in range(2, 9)}
-)
-"""Python forms that do not raise when their parts do not."""
+Sizes: TypeAlias = Callable[[str, tuple[int, ...]], float]
+"""How many rows of a relation to expect for given values in some columns; for no columns, how many rows it has."""
 
 
 @frozen
@@ -88,15 +73,38 @@ Step: TypeAlias = Drive | ScanAll | Find | Probe | Flatten | Test
 
 @frozen
 class Layout:
-    """What the planner knows of a relation."""
+    """What the planner knows of a relation.
+
+    Attributes:
+        types: of the columns, as far as they are certain (`bloompy.engine.types`).
+    """
 
     kind: Kind
     key_indexes: tuple[int, ...]
     width: int
+    types: tuple[Types, ...] = ()
+
+
+def layouts_of(lowered: Lowered, parameters: Mapping[str, Any]) -> dict[str, Layout]:
+    """The layouts of a program's relations.
+
+    Args:
+        lowered: the program.
+        parameters: values of the instance's params.
+    """
+    types = column_types(lowered, parameters)
+    return {name: Layout(one.kind, one.schema.key_indexes, one.schema.width, types[name]) for name, one in lowered.relations.items()}
 
 
 def plan(
-    body: Sequence[Clause], layouts: Mapping[str, Layout], driver: int | None = None, bound: frozenset[str] = frozenset()
+    body: Sequence[Clause],
+    layouts: Mapping[str, Layout],
+    driver: int | None = None,
+    bound: frozenset[str] = frozenset(),
+    *,
+    around: Sequence[Clause] = (),
+    parameters: Mapping[str, Any] | None = None,
+    sizes: Sizes | None = None,
 ) -> list[Step]:
     """Order the clauses of a body.
 
@@ -105,128 +113,208 @@ def plan(
         layouts: by relation.
         driver: position in the body of the scan whose changed rows drive the query; None to evaluate it in full.
         bound: names that are bound outside (for the body of an Exists).
+        around: the clauses that bind them.
+        parameters: values of the instance's params.
+        sizes: of the relations; without it, relations of one kind count as equally large.
     """
-    planner = _Planner(body, layouts, bound)
+    columns = {name: layout.types for name, layout in layouts.items()}
+    scope = Scope(columns, parameters=parameters or {}).within(around).within(body)
+    planner = _Planner(body, layouts, bound, scope, sizes or (lambda relation, columns: 0))
     if driver is not None:
         planner.take_driver(driver)
     while planner.unplaced:
         planner.take_next()
+    planner.test_all()
     return planner.steps
 
 
 @frozen
 class _Equality:
-    """`column of a scan == value`, one reading of a condition."""
+    """`column of a scan == value`, one reading of a condition.
+
+    Attributes:
+        exact: the rows that an index finds are those for which the condition holds.
+    """
 
     condition: int
     column: int
     value: Expression
     needs: frozenset[str]
     safe: bool
+    exact: bool
 
 
 @frozen
 class _Test:
+    """A condition; a `dear` one searches relations."""
+
     position: int
     condition: Condition
     needs: frozenset[str]
     safe: bool = field(default=False)
+    dear: bool = field(default=False)
+
+
+@frozen(order=True)
+class _Rank:
+    """How good it is to take a clause next: the class, then the bindings to expect, then the place in the text."""
+
+    level: int
+    expected: float
+    position: int
+
+
+_BY_KEY, _BY_INDEX, _EVENTS, _ITEMS, _ALL, _NOT_YET = range(6)
+"""Classes of steps: at most one row; an index; all of a relation that holds rows of this tick only; items of a value; all rows."""
+
+_TABLE_ROWS, _EVENT_ROWS = 4096.0, 16.0
+"""Rows to reckon with at least: a small table may grow, and a plan is made once."""
 
 
 class _Planner:
-    def __init__(self, body: Sequence[Clause], layouts: Mapping[str, Layout], bound: frozenset[str]) -> None:
-        self.body, self.layouts = body, layouts
+    def __init__(
+        self, body: Sequence[Clause], layouts: Mapping[str, Layout], bound: frozenset[str], scope: Scope, sizes: Sizes
+    ) -> None:
+        self.body, self.layouts, self.scope, self.sizes = body, layouts, scope, sizes
         names = bound | {name for clause in body for name in target_names(getattr(clause, "target", "_"))}
         self.unplaced = {i: clause for i, clause in enumerate(body) if not isinstance(clause, Condition)}
-        self.tests = {
-            i: _Test(i, clause, frozenset(free_names(clause.test).keys() & names), is_safe(clause.test))
-            for i, clause in enumerate(body)
-            if isinstance(clause, Condition)
-        }
+        self.tests = {i: self._test(i, clause, names) for i, clause in enumerate(body) if isinstance(clause, Condition)}
         self.equalities = {i: list(self._equalities(clause, names)) for i, clause in self.unplaced.items() if isinstance(clause, Scan)}
         self.needs = {
             i: free_names(clause.source).keys() & names for i, clause in self.unplaced.items() if isinstance(clause, Iterate)
         }
-        self.bound = set(bound)
+        self.bound = frozenset(bound)
         self.steps: list[Step] = []
-        self._test_all()
+        self.test_all(dear=False)
 
     def take_driver(self, driver: int) -> None:
+        """Begin with the changed rows of a scan."""
         clause = self.body[driver]
         assert isinstance(clause, Scan)
         self._place(driver, Drive(clause))
 
     def take_next(self) -> None:
-        position = min(self.unplaced, key=lambda i: (self._cost(i), i))
+        """Place the scan or the flat map that promises the fewest bindings."""
+        best = min(map(self._rank, self.unplaced))
+        if best.level > _BY_KEY and self.test_all():
+            return  # what was tested may have opened a better way
+        position = best.position
         clause = self.unplaced[position]
         if isinstance(clause, Iterate):
             self._place(position, Flatten(clause))
             return
-        usable = self._usable(position)
-        layout = self.layouts[clause.collection]
-        by_key = [next((one for one in usable if one.column == column), None) for column in layout.key_indexes]
-        if by_key and all(by_key):
-            used = [one for one in by_key if one is not None]
-            step: Step = Find(clause, tuple(one.value for one in used))
+        usable = {one.column: one for one in reversed(self._usable(position, self.bound))}
+        columns = self._reached(clause, usable.keys())
+        used = [usable[column] for column in columns]
+        values = tuple(one.value for one in used)
+        if used and columns == self.layouts[clause.collection].key_indexes:
+            step: Step = Find(clause, values)
         else:
-            used = list({one.column: one for one in reversed(usable)}.values())
-            used.sort(key=lambda one: one.column)
-            columns = tuple(one.column for one in used)
-            step = Probe(clause, columns, tuple(one.value for one in used)) if used else ScanAll(clause)
+            step = Probe(clause, columns, values) if used else ScanAll(clause)
         for one in used:
-            self.tests.pop(one.condition, None)
+            if one.exact:
+                self.tests.pop(one.condition, None)
         self._place(position, step)
+
+    def test_all(self, dear: bool = True) -> bool:
+        """Test every condition that can be tested, `dear` ones if asked for; returns whether there was one."""
+        count = len(self.steps)
+        found = True
+        while found:
+            found = False
+            for position, test in list(self.tests.items()):
+                ready = test.needs <= self.bound and (dear or not test.dear)
+                if ready and (test.safe or self._guarded(position)):
+                    del self.tests[position]
+                    self.steps.append(Test(test.condition))
+                    found = True
+        return len(self.steps) > count
 
     def _place(self, position: int, step: Step) -> None:
         clause = self.unplaced.pop(position)
         self.steps.append(step)
-        self.bound.update(target_names(clause.target))
-        self._test_all()
+        self.bound |= frozenset(target_names(clause.target))
+        self.test_all(dear=False)
 
-    def _cost(self, i: int) -> int:
+    # -- which is next
+
+    def _rank(self, i: int) -> _Rank:
         clause = self.unplaced[i]
         if isinstance(clause, Iterate):
-            return 3 if self.needs[i] <= self.bound and not any(test < i for test in self.tests) else 9
-        assert isinstance(clause, Scan)
-        layout, columns = self.layouts[clause.collection], {one.column for one in self._usable(i)}
-        if layout.key_indexes and columns.issuperset(layout.key_indexes):
-            return 0
+            ready = self.needs[i] <= self.bound and not any(test < i for test in self.tests)
+            return _Rank(_ITEMS if ready else _NOT_YET, 0, i)
+        columns = self._reached(clause, {one.column for one in self._usable(i, self.bound)})
         if columns:
-            return 1
-        return 2 if layout.kind is Kind.TRANSIENT else 4
+            by_key = columns == self.layouts[clause.collection].key_indexes
+            return _Rank(_BY_KEY if by_key else _BY_INDEX, self._expected(clause, columns), i)
+        level = _EVENTS if self.layouts[clause.collection].kind is Kind.TRANSIENT else _ALL
+        return _Rank(level, self._expected_beyond(i), i)
 
-    def _usable(self, i: int) -> list[_Equality]:
+    def _reached(self, scan: Scan, columns: AbstractSet[int]) -> tuple[int, ...]:
+        """Of the columns whose values are known, those by which a relation is read: its key, or all of them."""
+        key = self.layouts[scan.collection].key_indexes
+        return key if key and columns >= set(key) else tuple(sorted(columns))
+
+    def _expected(self, scan: Scan, columns: tuple[int, ...]) -> float:
+        """How many rows of a relation have given values in some columns."""
+        layout = self.layouts[scan.collection]
+        least = _EVENT_ROWS if layout.kind is Kind.TRANSIENT else _TABLE_ROWS
+        if not columns:
+            return max(least, self.sizes(scan.collection, ()))
+        known = set(columns)
+        missing = [1 - len(known & set(all_of)) / len(all_of) for all_of in (layout.key_indexes, range(layout.width)) if all_of]
+        return max(float(least ** min(missing)), self.sizes(scan.collection, columns))
+
+    def _expected_beyond(self, i: int) -> float:
+        """How many bindings to expect when all rows of a relation are taken next and then what they lead to."""
+        clause = self.unplaced[i]
+        assert isinstance(clause, Scan)
+        bound = self.bound | frozenset(target_names(clause.target))
+        expected = self._expected(clause, ())
+        for j, other in self.unplaced.items():
+            if j != i and isinstance(other, Scan):
+                columns = {one.column for one in self._usable(j, bound)}
+                expected *= self._expected(other, self._reached(other, columns))
+        return expected
+
+    def _usable(self, i: int, bound: frozenset[str]) -> list[_Equality]:
         return [
             one
             for one in self.equalities[i]
-            if one.condition in self.tests and one.needs <= self.bound and (one.safe or self._guarded(one.condition))
+            if one.condition in self.tests and one.needs <= bound and (one.safe or self._guarded(one.condition))
         ]
 
     def _guarded(self, condition: int) -> bool:
         """Whether every condition written before one has been tested."""
         return not any(position < condition for position in self.tests)
 
-    def _test_all(self) -> None:
-        found = True
-        while found:
-            found = False
-            for position, test in list(self.tests.items()):
-                if test.needs <= self.bound and (test.safe or self._guarded(position)):
-                    del self.tests[position]
-                    self.steps.append(Test(test.condition))
-                    found = True
+    # -- conditions
 
-    def _equalities(self, scan: Clause, names: set[str] | frozenset[str]) -> Iterator[_Equality]:
-        assert isinstance(scan, Scan)
+    def _test(self, i: int, clause: Condition, names: frozenset[str]) -> _Test:
+        needs = frozenset(free_names(clause.test).keys() & names)
+        dear = any(isinstance(node, Exists) for node in walk(clause.test))
+        return _Test(i, clause, needs, value_of(clause.test, self.scope).safe, dear)
+
+    def _equalities(self, scan: Scan, names: frozenset[str]) -> Iterator[_Equality]:
         own = set(target_names(scan.target))
         for position, test in self.tests.items():
             expression = test.condition.test
             if isinstance(expression, Python) and expression.template == "_0 == _1":
                 for column_side, value in (expression.parts, expression.parts[::-1]):
                     column = _column(column_side, scan)
-                    needs = free_names(value).keys() & names
+                    needs = frozenset(free_names(value).keys() & names)
                     if column is not None and not needs & own and not _looks_up(value):
-                        yield _Equality(position, column, value, frozenset(needs), is_safe(value))
+                        exact = self._equals_itself(column_side) or self._equals_itself(value)
+                        yield _Equality(position, column, value, needs, value_of(value, self.scope).safe, exact)
+
+    def _equals_itself(self, expression: Expression) -> bool:
+        """Whether an expression is surely nothing like NaN: by its type, or as a key column."""
+        if equals_itself(value_of(expression, self.scope).types):
+            return True
+        for clause in self.body:
+            if isinstance(clause, Scan) and (column := _column(expression, clause)) is not None:
+                return column in self.layouts[clause.collection].key_indexes
+        return False
 
 
 def _looks_up(expression: Expression) -> bool:
@@ -242,17 +330,3 @@ def _column(expression: Expression, scan: Scan) -> int | None:
         case Variable(name) if isinstance(scan.target, tuple) and name in scan.target:
             return scan.target.index(name)
     return None
-
-
-def is_safe(expression: Expression) -> bool:
-    """Whether evaluating an expression cannot raise."""
-    match expression:
-        case Const() | Variable() | RowVariable() | Parameter() | TickValue():
-            return True
-        case Field(RowVariable()):
-            return True
-        case Member(_, key):
-            return is_safe(key)
-        case Python(template):
-            return template in SAFE_FORMS and all(is_safe(part) for part in parts(expression))
-    return False
