@@ -56,7 +56,7 @@ SAFE = [
     ("r.i in r.z", {bool}),
     ("r.i in self.kv", {bool}),
     ("self.kv.get(r.i, (0, 5)).v < 3", {bool}),
-    ("self.kv.get(r.i, (0, r.s)).v", {int, str}),
+    ("self.kv.get(r.i, (0, r.u)).v", {object}),
     ("any(x.v > r.i for x in self.kv)", {bool}),
     ("self.step + 1", {int}),
     ("self.me", {str}),
@@ -79,7 +79,7 @@ FALLIBLE = [
     "r.i + (1 // r.j)",
     "r.u in r.z",  # perhaps unhashable
     "r.i in r.s",
-    "self.kv.get(r.i, (0, r.s)).v < 3",
+    "self.kv.get(r.i, (0, r.u)).v < 3",
     "self.kv.get(r.i // r.j, (0, 5)).v",
     "any(x.v > r.u for x in self.kv)",
     "any(w > 0 for x in self.kv for w in r.w)",
