@@ -14,7 +14,7 @@ from typing import Any
 from attrs import define
 
 from bloompy.engine.tick import Batch, Change, Commit, Environment, Evaluator, PlainRow, Tick
-from bloompy.errors import RowError, UsageError
+from bloompy.errors import RowError, StoreError, UsageError
 from bloompy.ir.nodes import Parameter, Program
 from bloompy.schema import Key, Schema
 
@@ -54,7 +54,7 @@ class Machine:
         self,
         program: Program,
         environment: Callable[[str], Environment],
-        evaluator: type[Evaluator],
+        evaluator: Callable[[Program, Environment], Evaluator],
         me: str,
         seed: int,
         clock: Callable[[], float],
@@ -209,6 +209,14 @@ class Machine:
                         errors.append(error)
         if errors:
             raise errors[0]
+
+    def lose(self, cause: BaseException) -> None:
+        """The last ticks may be lost, and nobody knows which: from now on reads raise a StoreError."""
+
+        def lost(program: Program, environment: Environment) -> Evaluator:
+            raise StoreError("the node's store failed: nobody knows which of its last ticks are safe", hint="start it again") from cause
+
+        self._evaluator, self._make = None, lost
 
     def restore(self, tables: Mapping[str, list[PlainRow]]) -> None:
         """Fill durable tables before the first tick."""

@@ -1,7 +1,11 @@
-"""The life of a node: mailbox -> tick -> commit -> send -> callbacks.
+"""The life of a node: mailbox -> ticks -> synchronisation -> send -> callbacks.
 
 A `Driver` knows no event loop, socket or file: it stands on a Clock, a Transport and a Store, so a simulation can drive it
-in virtual time. Everything in it runs in one thread; `Machine.lock` keeps readers of other threads to whole ticks.
+in virtual time. Everything in it runs in one thread; `Machine.lock` keeps readers of other threads to ticks that are safe.
+
+Ticks that are ready one after the other share one synchronisation of the store (group commit: DeWitt et al., "Implementation
+techniques for main memory database systems", SIGMOD 1984, section 5.2). What they tell each other by loopbacks needs not wait
+for it: the store holds the changes in the order of the ticks, so whatever is lost with a tick is all that came after it.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ from collections.abc import Callable
 
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Batch, Durable, PlainRow, Tick
-from bloompy.errors import StoreError
 from bloompy.runtime.calls import Calls
 from bloompy.runtime.counters import Counters
 from bloompy.runtime.interfaces import Clock, Store, Timer, Transport
@@ -52,7 +55,9 @@ class Driver:
         self.outbox = Outbox(machine.program, machine.me, transport, codec, counters, self.mailbox.put, self.set_aside)
         self._codec, self._clock, self._transport, self._store, self._limits = codec, clock, transport, store, limits
         self._on_failure = on_failure
-        self._commit = self._store_change if store is not None else None
+        self._commit = self._write if store is not None else None
+        self._done: list[Tick] = []
+        self._unsafe = False
         self._stdio = {one.name for one in machine.program.collections if one.kind == "stdio"}
         self._timer: Timer | None = None
         self._first = True
@@ -97,7 +102,7 @@ class Driver:
         if self.stopped:
             return
         try:
-            self._run_due()
+            self._run_ready()
             self.outbox.flush()
             self._plan()
         except BaseException as error:
@@ -106,12 +111,28 @@ class Driver:
             if not isinstance(error, Exception):
                 raise
 
-    def _run_due(self) -> None:
+    def _run_ready(self) -> None:
+        """Run the tick that is due, and while something waits for the store also those that follow at once; make them safe."""
+        if self._store is None:
+            self._run_due()
+            return
+        try:
+            with self.machine.lock:  # readers wait: nobody sees a tick that could still be lost
+                try:
+                    while self._run_due() and self._unsafe and len(self._done) < self._limits.sync_ticks:
+                        pass
+                finally:  # a tick that ends the node does not take back those before it
+                    self._sync()
+        finally:
+            self._release()
+
+    def _run_due(self) -> bool:
+        """Run a tick if one is due; returns whether there was one."""
         machine = self.machine
         now = self._clock.now()
         machine.shorten_timers(now)
         if not (self._first or self.mailbox.size or machine.has_input() or _is_due(machine.next_timer(), now) or machine.pending()):
-            return
+            return False
         batch = machine.take(now)
         if self.mailbox.size:
             batch = _with_messages(batch, self.mailbox.take(self._limits.tick_rows))
@@ -120,6 +141,7 @@ class Driver:
                 self._transport.resume()
         self._first = False
         self._run(batch)
+        return True
 
     def _plan(self) -> None:
         machine = self.machine
@@ -144,33 +166,54 @@ class Driver:
     def _run(self, batch: Batch) -> None:
         try:
             tick = self.machine.run(batch, self._commit)
-        except StoreError:
-            raise
         except Exception as error:
             self._split(batch, error)
         else:
             self._finish(tick)
 
     def _finish(self, tick: Tick) -> None:
-        """Send, then call back: the tick is committed, and nothing of it can be taken back."""
+        """Gather what the tick sends; without a store it leaves at once."""
         self.counters.ticks += 1
         for channel, rows in tick.sent.items():
-            if channel in self._stdio:
-                _print(rows)
-            else:
+            if channel not in self._stdio:
                 self.outbox.add(channel, rows)
-        self.outbox.flush()
-        self.calls.resolve(tick)
-        try:
-            self.machine.notify(tick)
-        except Exception:
-            self.counters.callback_errors += 1
-            _LOG.exception("a callback of on_insert raised; the tick stays")
+        self._done.append(tick)
+        if self._store is None:
+            self._release()
 
-    def _store_change(self, change: Durable) -> None:
+    def _write(self, change: Durable) -> None:
         if not change.empty:
             assert self._store is not None
-            self._store.commit(change)
+            self._store.write(change)
+            self._unsafe = True
+
+    def _sync(self) -> None:
+        if self._unsafe:
+            assert self._store is not None
+            try:
+                self._store.sync()
+            except BaseException as error:
+                self._done.clear()
+                self.machine.lose(error)
+                raise
+            self._unsafe = False
+
+    def _release(self) -> None:
+        """Send, then call back: the ticks done are safe, and nothing of them can be taken back."""
+        done, self._done = self._done, []
+        for tick in done:
+            for channel, rows in tick.sent.items():
+                if channel in self._stdio:
+                    _print(rows)
+        if done:
+            self.outbox.flush()
+        for tick in done:
+            self.calls.resolve(tick)
+            try:
+                self.machine.notify(tick)
+            except Exception:
+                self.counters.callback_errors += 1
+                _LOG.exception("a callback of on_insert raised; the tick stays")
 
     # -- splitting (design §3.6)
 
@@ -192,8 +235,6 @@ class Driver:
         self._probe(batch, standing)
         try:
             tick = self.machine.run(batch_of(self.machine, found, {}, batch.now), self._commit)
-        except StoreError:
-            raise
         except Exception as again:
             self.set_aside(found[0].collection, found[0].row, again)
         else:

@@ -92,13 +92,19 @@ class Store(Protocol):
             StoreError: if they cannot be read.
         """
 
-    def commit(self, change: Durable) -> None:
-        """Make a change safe, all or nothing, before this returns.
+    def write(self, change: Durable) -> None:
+        """Take in the change of one tick, for the next `sync`. Before that nothing of it need be safe.
 
         Raises:
-            WireError: for a value that cannot be stored; nothing was written and the store stays usable.
-            StoreError: if it cannot be written.
+            WireError: for a value that cannot be stored; nothing of the change was taken in and the store stays usable.
+        """
+
+    def sync(self) -> None:
+        """Make safe what was written, all of it or nothing, before this returns. Called only if something was.
+
+        Raises:
+            StoreError: if that cannot be done.
         """
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store; what was written and not synchronised may be lost."""

@@ -22,6 +22,7 @@ class Limits:
         connections: peers connected at once, in and out each; for one more that comes in, the oldest without proof has to go.
         mailbox_rows: messages waiting for a tick; beyond it no peer is read from until half of them are gone.
         tick_rows: messages in one tick.
+        sync_ticks: ticks that may share one synchronisation of the store; with 1 each has its own.
         outgoing_bytes: waiting for one peer; beyond it frames for it are dropped.
         handshake_s: seconds in which a new connection must have proved itself.
         reach_s: seconds for which a peer that cannot be reached is tried, with what waits for it.
@@ -33,6 +34,7 @@ class Limits:
     connections: int = _at_least_one(1_000)
     mailbox_rows: int = _at_least_one(100_000)
     tick_rows: int = _at_least_one(20_000)
+    sync_ticks: int = _at_least_one(100)
     outgoing_bytes: int = _at_least_one(64 * 1024 * 1024)
     handshake_s: float = field(default=5.0, validator=validators.gt(0))
     reach_s: float = field(default=10.0, validator=validators.gt(0))

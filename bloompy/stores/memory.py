@@ -16,6 +16,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._schemas: dict[str, Schema] = {}
         self._rows: dict[str, dict[Any, PlainRow]] = {}
+        self._written: list[Durable] = []
         self._open = False
 
     def open(self, tables: Mapping[str, Schema]) -> None:
@@ -32,15 +33,21 @@ class MemoryStore:
         """All rows by table."""
         return {name: list(self._rows.get(name, {}).values()) for name in self._schemas}
 
-    def commit(self, change: Durable) -> None:
-        """Apply a change."""
-        for name, keys in change.deleted.items():
-            for key in keys:
-                self._rows.get(name, {}).pop(key, None)
-        for name, rows in change.upserted.items():
-            held = self._rows.setdefault(name, {})
-            held.update((self._schemas[name].key_of(row), row) for row in rows)
+    def write(self, change: Durable) -> None:
+        """Take in a change."""
+        self._written.append(change)
+
+    def sync(self) -> None:
+        """Apply the changes taken in."""
+        written, self._written = self._written, []
+        for change in written:
+            for name, keys in change.deleted.items():
+                for key in keys:
+                    self._rows.get(name, {}).pop(key, None)
+            for name, rows in change.upserted.items():
+                held = self._rows.setdefault(name, {})
+                held.update((self._schemas[name].key_of(row), row) for row in rows)
 
     def close(self) -> None:
-        """Let the next node have it."""
-        self._open = False
+        """Let the next node have it, without what was not synchronised."""
+        self._open, self._written = False, []

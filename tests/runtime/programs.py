@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from bloompy import Bloom, channel, interface, periodic, rule, table
+from bloompy import Bloom, channel, interface, loopback, periodic, rule, table
 
 
 class Protocol(Bloom):
@@ -27,6 +27,22 @@ class KeyValue(Protocol):
         self.data <+- ((p.key, p.value) for p in self.put)
         self.copy <+- ((p.key, p.value) for p in self.put)
         self.stored <~ ((p.client, p.server, p.number, p.value) for p in self.put)
+
+
+class Stages(Protocol):
+    """Serves each request in four ticks, of which three change durable tables."""
+
+    stages = table("stage: int, key: str -> value", durable=True)
+    copy = table("stage: int, key: str -> value", durable=True)
+    stage = loopback("no: int, client: str, server: str, number: int -> key: str, value")
+
+    @rule
+    def serve(self):
+        self.stage <~ ((1, p.client, p.server, p.number, p.key, p.value) for p in self.put)
+        self.stage <~ ((s.no + 1, s.client, s.server, s.number, s.key, s.value) for s in self.stage if s.no < 3)
+        self.stages <+- ((s.no, s.key, s.value) for s in self.stage)
+        self.copy <+- ((s.no, s.key, s.value) for s in self.stage)
+        self.stored <~ ((s.client, s.server, s.number, s.value) for s in self.stage if s.no == 3)
 
 
 class Inverse(Bloom):

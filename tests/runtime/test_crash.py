@@ -9,27 +9,28 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from bloompy import Node
 from bloompy.errors import CallTimeout
-from tests.runtime.programs import KeyValue, Protocol
+from tests.runtime.programs import KeyValue, Protocol, Stages
 
 CLIENTS = 4
 
 SERVER = """
 import sys
 from bloompy import Node
-from tests.runtime.programs import KeyValue
-Node(KeyValue(), listen=sys.argv[1], store=sys.argv[2]).run(lambda node: print(node.address, flush=True))
+from tests.runtime.programs import {program}
+Node({program}(), listen=sys.argv[1], store=sys.argv[2]).run(lambda node: print(node.address, flush=True))
 """
 
 
-def start(listen: str, store: Path) -> tuple[subprocess.Popen[str], str]:
+def start(program: str, listen: str, store: Path) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, listen, store],
+        [sys.executable, "-c", SERVER.replace("{program}", program), listen, store],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -63,10 +64,32 @@ class Client:
             self.acknowledged = self.tried
 
 
-def crash(store: Path, kills: int, seed: int) -> int:
+def check_key_value(store: Path) -> Mapping[str, int]:
+    """What is held of each client, after a look for anything half done."""
+    with Node(KeyValue(), store=store) as restored:
+        data = {row.key: row.value for row in restored.program.data}
+        copy = {row.key: row.value for row in restored.program.copy}
+    assert data == copy, "half a tick"
+    return data
+
+
+def check_stages(store: Path) -> Mapping[str, int]:
+    """As `check_key_value`, for ticks that share synchronisations: each is there with all before it."""
+    with Node(Stages(), store=store) as restored:
+        stages = {(row.stage, row.key): row.value for row in restored.program.stages}
+        copy = {(row.stage, row.key): row.value for row in restored.program.copy}
+    assert stages == copy, "half a tick"
+    last = {key: value for (stage, key), value in stages.items() if stage == 3}
+    for key, value in last.items():
+        assert stages[1, key] >= stages[2, key] >= value, "a tick without one before it"
+    return last
+
+
+def crash(store: Path, kills: int, seed: int, check: Callable[[Path], Mapping[str, int]] = check_key_value) -> int:
     """Kill a server again and again while clients write; returns how many writes were acknowledged."""
     pauses = random.Random(seed)
-    process, address = start("127.0.0.1:0", store)
+    program = "KeyValue" if check is check_key_value else "Stages"
+    process, address = start(program, "127.0.0.1:0", store)
     total = 0
     try:
         for _ in range(kills):
@@ -81,10 +104,7 @@ def crash(store: Path, kills: int, seed: int) -> int:
                     client.stop.set()
                 for client in clients:
                     client.thread.join()
-            with Node(KeyValue(), store=store) as restored:
-                data = {row.key: row.value for row in restored.program.data}
-                copy = {row.key: row.value for row in restored.program.copy}
-            assert data == copy, "half a tick"
+            data = check(store)
             for client in clients:
                 held = data.get(client.name, -1)
                 # Acknowledged is there; what is there was tried (a request without reply may have been served).
@@ -93,17 +113,19 @@ def crash(store: Path, kills: int, seed: int) -> int:
             with sqlite3.connect(store) as fresh:  # each round counts from 0 again
                 fresh.execute("DELETE FROM rows")
             fresh.close()
-            process, address = start(address, store)
+            process, address = start(program, address, store)
     finally:
         process.kill()
         process.wait()
     return total
 
 
-def test_kill_9(tmp_path: Path) -> None:
-    assert crash(tmp_path / "state.db", kills=3, seed=1) > 0
+@pytest.mark.parametrize("check", [check_key_value, check_stages])
+def test_kill_9(tmp_path: Path, check: Callable[[Path], Mapping[str, int]]) -> None:
+    assert crash(tmp_path / "state.db", 3, 1, check) > 0
 
 
 @pytest.mark.slow
-def test_kill_9_many_times(tmp_path: Path) -> None:
-    assert crash(tmp_path / "state.db", kills=60, seed=2) > 0
+@pytest.mark.parametrize("check", [check_key_value, check_stages])
+def test_kill_9_many_times(tmp_path: Path, check: Callable[[Path], Mapping[str, int]]) -> None:
+    assert crash(tmp_path / "state.db", 60, 2, check) > 0

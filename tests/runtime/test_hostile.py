@@ -121,11 +121,11 @@ def test_a_value_with_half_a_surrogate_is_set_aside_by_a_durable_table() -> None
     class Encoding(MemoryStore):
         """Encodes keys as the embedded store does."""
 
-        def commit(self, change: Any) -> None:
+        def write(self, change: Any) -> None:
             for name, rows in change.upserted.items():
                 for row in rows:
                     key_bytes(name, self._schemas[name], row[0])
-            super().commit(change)
+            super().write(change)
 
     rig = Rig(KeyValue(), store=Encoding())
     rig.clock.run()
@@ -208,25 +208,26 @@ def test_a_store_is_found_after_a_change_of_directory(tmp_path: Path, monkeypatc
     store = EmbeddedStore("state.db")
     store.open({"one": parse_schema("key -> value", {}.__getitem__)})
     monkeypatch.chdir(os.sep)
-    store.commit(Durable(upserted={"one": [("k", 1)]}))
+    store.write(Durable(upserted={"one": [("k", 1)]}))
+    store.sync()
     assert store.load() == {"one": [("k", 1)]}
     store.close()
 
 
 class Full:
-    """A store whose disk is full after some commits."""
+    """A store whose disk is full after some synchronisations."""
 
-    def __init__(self, commits: int) -> None:
-        self.inner, self.left = MemoryStore(), commits
+    def __init__(self, syncs: int) -> None:
+        self.inner, self.left = MemoryStore(), syncs
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def commit(self, change: Any) -> None:
+    def sync(self) -> None:
         self.left -= 1
         if self.left < 0:
             raise StoreError("disk full")
-        self.inner.commit(change)
+        self.inner.sync()
 
 
 # --- start and stop ---------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from bloompy import Bloom, Node, channel, interface, invariant, rule, stdio, table
-from bloompy.engine.tick import Durable
 from bloompy.errors import CallTimeout, NodeStopped, RowError, StoreError, UsageError
 from bloompy.stores.memory import MemoryStore
 from bloompy.transports.memory import MemoryNetwork
@@ -173,7 +172,7 @@ async def test_what_cannot_be_opened_lets_go_of_the_rest(tmp_path: Path) -> None
 
 
 class Failing(MemoryStore):
-    def commit(self, change: Durable) -> None:
+    def sync(self) -> None:
         raise StoreError("the disk is gone")
 
 

@@ -42,6 +42,12 @@ def schema(text: str) -> Schema:
 TABLES = {"data": schema("key -> value"), "one": schema("-> a: int, b: str"), "pair": schema("a: int, b: Colour -> c: float")}
 
 
+def commit(store: Store, change: Durable) -> None:
+    """A change on its own, made safe."""
+    store.write(change)
+    store.sync()
+
+
 def opened(path: Path, tables: dict[str, Schema] = TABLES) -> EmbeddedStore:
     store = EmbeddedStore(path)
     store.open(tables)
@@ -58,8 +64,8 @@ def test_rows_are_there_again(kind: str, path: Path) -> None:
     store: Store = EmbeddedStore(path) if kind == "embedded" else MemoryStore()
     store.open(TABLES)
     assert store.load() == {"data": [], "one": [], "pair": []}
-    store.commit(Durable(upserted={"data": [(1, (2, frozenset({3}))), ("x", None)], "one": [(2**80, "x")], "pair": [(1, Colour.RED, 2.0)]}))
-    store.commit(Durable(deleted={"data": ["x"], "pair": [(5, Colour.RED)]}, upserted={"data": [(1, "new")], "one": [(2, "y")]}))
+    commit(store, Durable(upserted={"data": [(1, (2, frozenset({3}))), ("x", None)], "one": [(2**80, "x")], "pair": [(1, Colour.RED, 2.0)]}))
+    commit(store, Durable(deleted={"data": ["x"], "pair": [(5, Colour.RED)]}, upserted={"data": [(1, "new")], "one": [(2, "y")]}))
     store.close()
     store.open(TABLES)
     assert store.load() == {"data": [(1, "new")], "one": [(2, "y")], "pair": [(1, Colour.RED, 2.0)]}
@@ -68,7 +74,7 @@ def test_rows_are_there_again(kind: str, path: Path) -> None:
 
 def test_a_key_deleted_and_set_in_one_change_is_set(path: Path) -> None:
     store = opened(path)
-    store.commit(Durable(deleted={"data": [1]}, upserted={"data": [(1, 2)]}))
+    commit(store, Durable(deleted={"data": [1]}, upserted={"data": [(1, 2)]}))
     assert store.load()["data"] == [(1, 2)]
     store.close()
 
@@ -80,10 +86,10 @@ equal = [(1, 1.0), (1, True), (0.0, -0.0), (2**80, float(2**80)), ((1, (2.0,)), 
 def test_keys_that_are_equal_are_one_key(path: Path, first: Any, second: Any) -> None:
     assert first == second
     store = opened(path)
-    store.commit(Durable(upserted={"data": [(first, "old")]}))
-    store.commit(Durable(upserted={"data": [(second, "new")]}))
+    commit(store, Durable(upserted={"data": [(first, "old")]}))
+    commit(store, Durable(upserted={"data": [(second, "new")]}))
     assert [row[1] for row in store.load()["data"]] == ["new"]
-    store.commit(Durable(deleted={"data": [first]}))
+    commit(store, Durable(deleted={"data": [first]}))
     assert store.load()["data"] == []
     store.close()
 
@@ -132,7 +138,7 @@ def test_a_memory_store_knows_a_changed_schema_too() -> None:
 
 def test_tables_may_come_and_go(path: Path) -> None:
     store = opened(path, {"data": TABLES["data"]})
-    store.commit(Durable(upserted={"data": [(1, 2)]}))
+    commit(store, Durable(upserted={"data": [(1, 2)]}))
     store.close()
     other = opened(path, {"one": TABLES["one"]})
     assert other.load() == {"one": []}
@@ -150,7 +156,7 @@ def test_one_node_at_a_time(kind: str, path: Path) -> None:
     first.open(TABLES)
     with pytest.raises(StoreError, match="in use by another node"):
         second.open(TABLES)
-    first.commit(Durable(upserted={"data": [(1, 2)]}))
+    commit(first, Durable(upserted={"data": [(1, 2)]}))
     first.close()
     second.open(TABLES)
     assert second.load()["data"] == [(1, 2)]
@@ -166,9 +172,9 @@ def test_a_type_that_cannot_be_stored_is_named_before_the_file_is_touched(path: 
 def test_a_value_that_cannot_be_stored_leaves_the_store_as_it_was(path: Path) -> None:
     store = opened(path)
     with pytest.raises(WireError, match="type object cannot be sent or stored"):
-        store.commit(Durable(upserted={"data": [(1, 2), (2, object())]}))
+        commit(store, Durable(upserted={"data": [(1, 2), (2, object())]}))
     assert store.load()["data"] == []
-    store.commit(Durable(upserted={"data": [(1, 2)]}))
+    commit(store, Durable(upserted={"data": [(1, 2)]}))
     assert store.load()["data"] == [(1, 2)]
     store.close()
 
@@ -178,7 +184,7 @@ def test_a_value_that_cannot_be_stored_leaves_the_store_as_it_was(path: Path) ->
 
 def filled(path: Path, rows: int = 2000) -> None:
     store = opened(path)
-    store.commit(Durable(upserted={"data": [(i, "x" * 50) for i in range(rows)]}))
+    commit(store, Durable(upserted={"data": [(i, "x" * 50) for i in range(rows)]}))
     store.close()
     assert not path.with_name("state.db-wal").exists()
 
@@ -234,10 +240,10 @@ def test_after_an_error_nothing_is_tried_again(path: Path) -> None:
     store = opened(path)
     store._connected().execute("PRAGMA query_only = ON")  # stands for a disk that fails
     with pytest.raises(StoreError, match=r"state\.db cannot be written"):
-        store.commit(Durable(upserted={"data": [(1, 2)]}))
+        commit(store, Durable(upserted={"data": [(1, 2)]}))
     store._connected().execute("PRAGMA query_only = OFF")
     with pytest.raises(StoreError, match="failed before; what was written last is unknown"):
-        store.commit(Durable(upserted={"data": [(1, 2)]}))
+        commit(store, Durable(upserted={"data": [(1, 2)]}))
     store.close()
 
 
@@ -249,7 +255,7 @@ def test_the_embedded_store_does_what_the_one_in_memory_does(tmp_path_factory: p
     for store in stores:
         store.open(TABLES)
         for upsert, key, value in changes:
-            store.commit(Durable(upserted={"data": [(key, value)]}) if upsert else Durable(deleted={"data": [key]}))
+            commit(store, Durable(upserted={"data": [(key, value)]}) if upsert else Durable(deleted={"data": [key]}))
     embedded, memory = (sorted(store.load()["data"]) for store in stores)
     assert embedded == memory
     for store in stores:
