@@ -330,3 +330,8 @@ def _column(expression: Expression, scan: Scan) -> int | None:
         case Variable(name) if isinstance(scan.target, tuple) and name in scan.target:
             return scan.target.index(name)
     return None
+
+
+def is_safe(expression: Expression, scope: Scope | None = None) -> bool:
+    """Whether evaluating an expression cannot raise, by what a scope knows of types; without one, of any values."""
+    return value_of(expression, scope or Scope()).safe
