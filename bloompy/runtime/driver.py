@@ -21,7 +21,7 @@ from bloompy.runtime.interfaces import Clock, Store, Timer, Transport
 from bloompy.runtime.limits import Limits
 from bloompy.runtime.mailbox import Mailbox
 from bloompy.runtime.outbox import Outbox
-from bloompy.runtime.splitting import Letters, batch_of, letters, units
+from bloompy.runtime.splitting import Part, batch_of, letters, units
 from bloompy.transports.frames import FrameCodec
 
 _LOG = logging.getLogger("bloompy.node")
@@ -56,6 +56,7 @@ class Driver:
         self._codec, self._clock, self._transport, self._store, self._limits = codec, clock, transport, store, limits
         self._on_failure = on_failure
         self._commit = self._write if store is not None else None
+        self._parts: list[Part] = []
         self._done: list[Tick] = []
         self._unsafe = False
         self._stdio = {one.name for one in machine.program.collections if one.kind == "stdio"}
@@ -129,6 +130,9 @@ class Driver:
     def _run_due(self) -> bool:
         """Run a tick if one is due; returns whether there was one."""
         machine = self.machine
+        if self._parts:
+            self._run(batch_of(machine, self._parts.pop()))
+            return True
         now = self._clock.now()
         machine.shorten_timers(now)
         if not (self._first or self.mailbox.size or machine.has_input() or _is_due(machine.next_timer(), now) or machine.pending()):
@@ -148,7 +152,7 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.mailbox.size or machine.has_input() or machine.pending():
+        if self._parts or self.mailbox.size or machine.has_input() or machine.pending():
             self.wake()
         elif (due := machine.next_timer()) is not None:
             self._timer = self._clock.call_at(due, self.turn)
@@ -156,6 +160,8 @@ class Driver:
     def stop(self) -> None:
         """No turn after this one, in which what was staged before still takes part."""
         if not self.stopped and self.machine.has_input():
+            self.turn()
+        while not self.stopped and self._parts:
             self.turn()
         self.stopped = True
         if self._timer is not None:
@@ -218,7 +224,7 @@ class Driver:
     # -- splitting (design §3.6)
 
     def _split(self, batch: Batch, error: Exception) -> None:
-        """Run the units of a failed batch in halves, setting aside those that fail alone.
+        """Have the units of a failed batch run in halves, setting aside those that fail alone.
 
         Raises:
             error: if the tick fails without any input, so that no input is to blame.
@@ -226,23 +232,19 @@ class Driver:
         found = units(batch)
         if not found:
             raise error
-        standing = letters(batch)
         if len(found) > 1:
             middle = len(found) // 2
-            self._run(batch_of(self.machine, found[:middle], standing, batch.now))
-            self._run(batch_of(self.machine, found[middle:], {}, batch.now))
+            self._parts.append(Part(found[middle:], {}, batch.now))
+            self._parts.append(Part(found[:middle], letters(batch), batch.now))  # taken first
             return
-        self._probe(batch, standing)
+        # A tick without the unit: if that fails too, the node cannot go on, and no message is to be blamed for it.
+        self._finish(self.machine.run(batch_of(self.machine, Part([], letters(batch), batch.now)), self._commit))
         try:
-            tick = self.machine.run(batch_of(self.machine, found, {}, batch.now), self._commit)
+            tick = self.machine.run(batch_of(self.machine, Part(found, {}, batch.now)), self._commit)
         except Exception as again:
             self.set_aside(found[0].collection, found[0].row, again)
         else:
             self._finish(tick)
-
-    def _probe(self, batch: Batch, standing: Letters) -> None:
-        """A tick without the unit: if that fails too, the node cannot go on, and no message is to be blamed for it."""
-        self._finish(self.machine.run(batch_of(self.machine, [], standing, batch.now), self._commit))
 
     def set_aside(self, channel: str, row: PlainRow, error: Exception) -> None:
         """Put a row into `dead_letter`, with what was wrong; who made a call of it is told at once."""

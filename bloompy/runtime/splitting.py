@@ -33,6 +33,15 @@ class Unit:
     change: Change | None = None
 
 
+@frozen
+class Part:
+    """What a tick is to run again of a batch that failed: some of its units, and the dead letters that it brings into their table."""
+
+    units: Sequence[Unit]
+    letters: Letters
+    now: float
+
+
 def units(batch: Batch) -> list[Unit]:
     """The input from outside, in order. Dead letters are none: they must not be set aside again."""
     found = []
@@ -51,13 +60,13 @@ def letters(batch: Batch) -> Letters:
     return {table: dict(changes) for table, changes in batch.changes.items() if table == LETTERS}
 
 
-def batch_of(machine: Machine, chosen: Sequence[Unit], letters: Letters, now: float) -> Batch:
-    """The input of the next tick with these units."""
+def batch_of(machine: Machine, part: Part) -> Batch:
+    """The input of the next tick with just this."""
     events: dict[str, list[PlainRow]] = {}
-    changes: dict[str, dict[Key, Change]] = dict(letters)
-    for unit in chosen:
+    changes: dict[str, dict[Key, Change]] = dict(part.letters)
+    for unit in part.units:
         if unit.change is None:
             events.setdefault(unit.collection, []).append(unit.row)
         else:
             changes.setdefault(unit.collection, {})[unit.key] = unit.change
-    return evolve(machine.batch(events, now), changes=changes)
+    return evolve(machine.batch(events, part.now), changes=changes)

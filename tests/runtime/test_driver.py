@@ -418,6 +418,14 @@ def test_what_was_staged_before_the_stop_still_takes_part() -> None:
     assert set(rig.program.data) == {("a", 1)}
 
 
+def test_a_batch_that_is_split_when_the_node_stops_is_done_to_the_end() -> None:
+    rig = Rig(Inverse())
+    rig.clock.run()
+    rig.program.ask.insert(*[(number, number % 4) for number in range(16)])
+    rig.driver.stop()
+    assert {row[0] for row in rig.program.seen} == {number for number in range(16) if number % 4}
+
+
 def test_tables_are_there_after_a_restart() -> None:
     store = MemoryStore()
     rig = Rig(KeyValue(), store=store)

@@ -81,6 +81,9 @@ def test_a_limit_of_one_tick_gives_each_its_own(store: Counting) -> None:
     put(rig, "v")
     rig.clock.run()
     assert (store.writes, store.syncs) == (3, 3)
+    put(rig, *range(8))
+    rig.clock.run()
+    assert (store.writes, store.syncs) == (3 + 3 * 8, 3 + 3 * 8)
     store.close()
 
 
