@@ -10,9 +10,16 @@ from attrs import define, field
 
 from bloompy import Bloom, BloomError, exec_source
 from bloompy.engine.machine import Machine
+from bloompy.engine.naive import Naive
 from bloompy.engine.tick import Durable, Tick
+from bloompy.errors import UsageError
 from bloompy.program import machine_of
+from tests.random.happened import Happened
 from tests.random.streams import Input
+
+ANY_OF_SEVERAL = {"ZeroDivisionError", "UnorderableValues", "RowError"}
+"""Errors that rules raise for rows; of several errors in a tick any may be raised."""
+OF_RULES = ANY_OF_SEVERAL | {"KeyConflict", "InvariantViolation"}
 
 
 class StoreFails(Exception):
@@ -28,7 +35,11 @@ class Outcome:
 
 
 def compare(
-    program: str, stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen"), second: str | None = None
+    program: str,
+    stream: tuple[Input, ...],
+    evaluators: tuple[str, str] = ("naive", "codegen"),
+    second: str | None = None,
+    deep: bool = False,
 ) -> Outcome:
     """Run the class P of a text on both evaluators and compare everything that can be seen after each tick.
 
@@ -37,6 +48,7 @@ def compare(
         stream: the input.
         evaluators: what to run it on.
         second: for the second evaluator another text that means the same.
+        deep: count also how derivations come and go, where the first evaluator is naive.
     """
     outcome = Outcome()
     try:
@@ -45,13 +57,16 @@ def compare(
         outcome.counts[f"rejected {type(error).__name__}"] += 1
         return outcome
     sides = [_Side(classes[0], evaluators[0]), _Side(classes[-1], evaluators[1])]
+    if evaluators[0] == "naive":
+        sides[0].happened = Happened(_naive(sides[0].machine), deep, outcome.counts)
     for number, given in enumerate(stream, 1):
         seen = [side.tick(given) for side in sides]
         outcome.counts["ticks"] += 1
         outcome.counts[f"raised {seen[0]['raised']}" if seen[0]["raised"] else "changed" if seen[0]["changed"] else "idle"] += 1
         outcome.counts["sent"] += bool(seen[0].get("sent"))
-        if seen[0]["raised"] and seen[1]["raised"] and "ZeroDivisionError" in (seen[0]["raised"], seen[1]["raised"]):
-            seen[1]["raised"] = seen[0]["raised"]  # of several errors in a tick any may be raised
+        raised = {seen[0]["raised"], seen[1]["raised"]}
+        if raised & ANY_OF_SEVERAL and raised <= OF_RULES:
+            seen[1]["raised"] = seen[0]["raised"]
         if seen[0] != seen[1]:
             outcome.difference = f"tick {number}:\n" + "\n".join(_differences(evaluators, seen))
             return outcome
@@ -75,6 +90,7 @@ class _Side:
     evaluator: str
     machine: Machine = field(init=False)
     stored: dict[str, dict[Any, Any]] = field(factory=dict)
+    happened: Happened | None = None
 
     def __attrs_post_init__(self) -> None:
         self._start()
@@ -87,6 +103,8 @@ class _Side:
         if given.restart:
             self._start()
             self.machine.restore({name: sorted(rows.values(), key=repr) for name, rows in self.stored.items()})
+            if self.happened is not None:
+                self.happened.restarted(_naive(self.machine))
         for operation, collection, rows in given.operations:
             self.machine.stage(collection, operation, rows)
         durable: list[Durable] = []
@@ -97,10 +115,15 @@ class _Side:
             durable.append(change)
             self._store(change)
 
+        batch = self.machine.take(given.now)
         try:
-            tick = self.machine.run(self.machine.take(given.now), commit)
+            tick = self.machine.run(batch, commit)
         except Exception as error:
+            if self.happened is not None:
+                self.happened.raised()
             return {"raised": type(error).__name__, "error": "", **self._state()}
+        if self.happened is not None:
+            self.happened.committed(tick, batch)
         self._deliver(tick)
         changed = {"inserted": _sets(tick.inserted), "deleted": _sets(tick.deleted)}
         stored = [(_sets(one.deleted), _sets(one.upserted)) for one in durable]
@@ -129,6 +152,11 @@ class _Side:
         return {"rows": rows, "keys": keys, "stored": self.stored, "pending": self.machine.pending()}
 
 
+def _naive(machine: Machine) -> Naive:
+    assert isinstance(machine.evaluator, Naive)
+    return machine.evaluator
+
+
 def _sets(rows: Any) -> dict[str, Any]:
     """Rows as sets; how often each is there, where one is there twice."""
     return {name: set(listed) if len(set(listed)) == len(listed) else Counter(listed) for name, listed in rows.items() if listed}
@@ -143,3 +171,8 @@ def _only(mine: Any, other: Any) -> Any:
             if value != other.get(name)
         }
     return mine
+
+
+def force_bulk() -> None:
+    """From now on, in this process, the bulk backend takes every delta that it can."""
+    raise UsageError("there is no bulk backend yet", hint="leave --bulk out")

@@ -32,7 +32,7 @@ class Declared:
         """Column names."""
         if self.kind == "periodic":
             return ["no", "time"]
-        names = ["line"] if self.kind == "stdio" else list("abcd"[: len(self.types)])
+        names = ["line"] if self.kind == "stdio" else list("abcdefgh"[: len(self.types)])
         return ["to", *names[1:]] if self.kind == "channel" else names
 
     @property

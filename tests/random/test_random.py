@@ -6,15 +6,19 @@ from collections import Counter
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.random.campaign import case, shown
+from tests.random.campaign import case, main, run_block, shown
 from tests.random.compare import compare
+from tests.random.happened import missing
 from tests.random.programs import random_source
 from tests.random.streams import random_stream
 
 BLOCKS, BLOCK = 8, 50
+VIEWS = 20
+"""Programs of views in a block; each runs for some forty ticks."""
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
@@ -23,6 +27,19 @@ def test_evaluators_agree_on_seeded_programs(block):
         source, stream = case(seed)
         outcome = compare(source.text, stream, second=source.reversed_text if seed % 4 == 0 else None)
         assert outcome.difference is None, f"seed {seed}\n{shown(source, stream)}\n{outcome.difference}"
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_evaluators_agree_on_seeded_views(block):
+    found = run_block(block * VIEWS, "views", ("naive", "codegen"), programs=VIEWS)
+    assert not found.differences, found.differences[0]
+    assert found.counts["ticks"] > 20 * VIEWS
+
+
+@pytest.mark.slow
+def test_evaluators_agree_on_a_hundred_thousand_ticks_of_views():
+    result = CliRunner().invoke(main, ["--family", "views", "--ticks", "100000", "--processes", "2"])
+    assert result.exit_code == 0, result.output
 
 
 @given(st.randoms(use_true_random=False))
@@ -43,3 +60,17 @@ def test_most_random_ticks_change_something_and_few_programs_are_refused():
     assert counts["sent"] > 0.1 * counts["ticks"]
     assert counts["raised KeyConflict"] > 0
     assert sum(count for name, count in counts.items() if name.startswith("rejected")) < 0.05 * 150
+
+
+def test_random_views_do_what_maintenance_has_to_get_right():
+    counts: Counter[str] = Counter()
+    for seed in range(20_000, 20_040):
+        source, stream = case(seed, "views")
+        counts.update(compare(source.text, stream, evaluators=("naive", "naive"), deep=True).counts)
+    assert counts["changed"] > 0.7 * counts["ticks"]
+    assert sum(count for name, count in counts.items() if name.startswith("rejected")) == 0
+    assert [name for name in missing(counts) if not name.endswith("retracted")] == []
+
+
+def test_a_campaign_tells_what_never_happened():
+    assert "recursive view lost rows" in missing(Counter({"group vanished": 3}))

@@ -148,10 +148,80 @@ CASES = {
 """,
         (Input(1.0, (("insert", "t", (("b",), ("c",))), ("insert", "i", (("b",),)))), Input(2.0, (("insert", "i", (("c",),)),))),
     ),
+    "a join finds NaN equal to itself": (
+        """
+    t = table("a -> b")
+    v = scratch("a, b")
+    @rule
+    def derive(self):
+        self.v <= ((x.a, y.a) for x in self.t for y in self.t if x.b == y.b)
+""",
+        (Input(1.0, (("insert", "t", ((2, float("nan")), (3, 1.0))),)),),
+    ),
+    "a deleted table row that a transient row derives again has not ceased": (
+        """
+    t1 = table("a, b -> c")
+    v1 = table("a", durable=True)
+    v2 = scratch("a, b")
+    v3 = scratch("a, b")
+    i0 = interface.input("a")
+    @rule
+    def keep(self):
+        self.v1 <= ((y.a,) for x in self.t1 for y in self.v3)
+    @rule
+    def double(self):
+        self.v2 <= ((y.a, y.a) for x in self.t1 for y in self.v1)
+        self.v3 <= ((max(x.b, x.a), abs(0 - x.a)) for x in self.v2)
+    @rule
+    def event(self):
+        self.v2 <= ((self.t1.get((x.a, x.a), (0, 2, 0)).b, x.a) for x in self.i0)
+""",
+        (
+            Input(1.0, (("insert", "t1", ((2, 0, 0.2),)),)),
+            Input(9.0, (("insert", "i0", ((1,),)),)),
+            Input(14.0, (("delete", "v1", ((2,),)), ("insert", "i0", ((1,),)))),
+        ),
+    ),
+    "rows pending for a scratch are forgotten with their cause when another is first staged": (
+        """
+    e = table("a, b", durable=True)
+    t0 = table("a -> b")
+    v0 = scratch("a -> b")
+    v1 = scratch("a, b")
+    v2 = scratch("a, b")
+    v3 = scratch("a, b")
+    @rule
+    def r0(self):
+        self.v0 <= ((z.a, agg.min(y.a)) for y in self.e for z in self.t0)
+    @rule
+    def r1(self):
+        self.v1 <= ((u.a, 1) for u in self.v0)
+    @rule
+    def r2(self):
+        self.v2 <= (((v.a + 3) % 5, v.b) for v in self.v0)
+    @rule
+    def r3(self):
+        self.v3 <= ((w.a, w.a) for w in self.v1 if (w.b, w.b) not in self.v2)
+    @rule
+    def r4(self):
+        self.v3 <+ ((q.b, q.a) for p in self.v3 for q in self.e)
+""",
+        (
+            Input(0.0, (("insert", "e", ((2, 1),)),)),
+            Input(3.0, (("insert", "t0", ((2, 0),)),)),
+            Input(7.0, (("delete", "e", ((2, 1),)), ("insert", "v0", ((0, 3),)))),
+        ),
+    ),
 }
 
+KNOWN = {
+    "a deleted table row that a transient row derives again has not ceased",
+    "rows pending for a scratch are forgotten with their cause when another is first staged",
+}
+"""Differences that are still there."""
 
-@pytest.mark.parametrize("name", CASES)
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xfail) if name in KNOWN else name for name in CASES])
 def test_evaluators_agree_where_they_once_differed(name):
     body, stream = CASES[name]
     outcome = compare(f"{HEADER}\nclass P(Bloom):{body}", stream)
