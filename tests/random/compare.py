@@ -50,13 +50,19 @@ def compare(
         second: for the second evaluator another text that means the same.
         deep: count also how derivations come and go, where the first evaluator is naive.
     """
-    outcome = Outcome()
     try:
         classes: list[type[Bloom]] = [exec_source(text, name="<random program>")["P"] for text in (program, second) if text]
     except BloomError as error:
-        outcome.counts[f"rejected {type(error).__name__}"] += 1
-        return outcome
-    sides = [_Side(classes[0], evaluators[0]), _Side(classes[-1], evaluators[1])]
+        return Outcome(Counter([f"rejected {type(error).__name__}"]))
+    return compare_classes(classes[0], classes[-1], stream, evaluators, deep)
+
+
+def compare_classes(
+    one: type[Bloom], other: type[Bloom], stream: tuple[Input, ...], evaluators: tuple[str, str] = ("naive", "codegen"), deep: bool = False
+) -> Outcome:
+    """Run a class on one evaluator, another that means the same on the other, and compare; see `compare`."""
+    outcome = Outcome()
+    sides = [_Side(one, evaluators[0]), _Side(other, evaluators[1])]
     if evaluators[0] == "naive":
         sides[0].happened = Happened(_naive(sides[0].machine), deep, outcome.counts)
     for number, given in enumerate(stream, 1):
