@@ -16,6 +16,7 @@ from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
 from bloompy.engine.plan import Layout
 from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
 from bloompy.engine.tick import Batch, Commit, Durable, Environment, PlainRow, Tick
 from bloompy.errors import InvariantViolation, KeyConflict
@@ -127,6 +128,13 @@ class Codegen:
         relation, changes = self._relations[name], batch.changes.get(name, {})
         rows, touched = relation.rows, False
         new: list[PlainRow] = []
+        if not pending and isinstance(changes, Staged) and rows.keys().isdisjoint(changes.inserts.keys()):
+            new = list(changes.inserts.values())
+            if new:
+                self._touch(relation)
+                touched = True
+                rows.update(changes.inserts)
+            changes = changes.changes
         try:
             for key in _keys(changes, pending) if pending else changes:
                 held = rows.get(key)

@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import define
 
+from bloompy.engine.staged import Staged
 from bloompy.engine.tick import Batch, Change, Commit, Environment, Evaluator, PlainRow, Tick
 from bloompy.errors import RowError, StoreError, UsageError
 from bloompy.ir.nodes import Parameter, Program
@@ -66,7 +67,7 @@ class Machine:
         self._environment, self._make, self._seed = environment, evaluator, seed
         self._evaluator: Evaluator | None = None
         self._random: Random | None = None
-        self._staged: dict[str, dict[Key, Change]] = {}
+        self._staged: dict[str, Staged] = {}
         self._events: dict[str, list[PlainRow]] = {}
         self._timers: dict[str, Timer] | None = None
         self._periodic = [collection for collection in program.collections if collection.kind == "periodic"]
@@ -105,12 +106,15 @@ class Machine:
         if declared.kind in ("periodic", "temporary", "output") or collection == "dead_letter":
             raise UsageError(f"rows cannot be staged into {declared.kind} {collection!r}", hint="it is filled by the program itself")
         if declared.kind == "table":
-            checked = [_operand(schema, collection, operation, row) for row in rows]
-            with self.lock:
-                for key, row in checked:
-                    self._stage(collection, key, operation, row)
+            if operation == "insert" and len(rows) > 1:
+                self._insert_all(collection, schema, rows)
+            else:
+                checked = [_operand(schema, collection, operation, row) for row in rows]
+                with self.lock:
+                    for key, row in checked:
+                        self._stage(collection, key, operation, row)
         else:
-            events = [schema.check(collection, row) for row in rows]
+            events = schema.check_all(collection, rows)
             with self.lock:
                 self._events.setdefault(collection, []).extend(events)
         on_stage = self.on_stage  # read once: the node may end meanwhile, in its own thread
@@ -134,12 +138,18 @@ class Machine:
     def _stage(self, table: str, key: Key, operation: str, row: PlainRow | None) -> None:
         staged = self._staged.get(table)
         if staged is None:
-            staged = self._staged[table] = {}
-        known = staged.get(key)
-        if known is None:
-            staged[key] = Change([(operation, row)])
-        else:
-            known.operations.append((operation, row))
+            staged = self._staged[table] = Staged()
+        staged.stage(key, operation, row)
+
+    def _insert_all(self, table: str, schema: Schema, rows: tuple[Any, ...]) -> None:
+        checked = schema.check_all(table, rows)
+        by_key = dict(zip(map(schema.key_of, checked), checked, strict=True))
+        with self.lock:
+            if len(by_key) == len(checked):
+                self._staged.setdefault(table, Staged()).insert_all(by_key)
+            else:
+                for row in checked:
+                    self._stage(table, schema.key_of(row), "insert", row)
 
     def has_input(self) -> bool:
         """Whether staged or delivered rows wait for a tick."""
