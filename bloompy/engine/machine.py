@@ -66,7 +66,7 @@ class Machine:
         self.on_stage: Callable[[], None] | None = None
         self._environment, self._make, self._seed = environment, evaluator, seed
         self._evaluator: Evaluator | None = None
-        self._random: Random | None = None
+        self._random = self._draws()
         self._staged: dict[str, Staged] = {}
         self._events: dict[str, list[PlainRow]] = {}
         self._timers: dict[str, Timer] | None = None
@@ -86,7 +86,8 @@ class Machine:
         if self.step:
             raise UsageError("a program that has ticked cannot get another address", hint="give the node a new instance, or listen=None")
         with self.lock:
-            self.me, self._evaluator, self._random = me, None, None
+            self.me, self._evaluator = me, None
+            self._random = self._draws()
 
     # -- input
 
@@ -180,11 +181,12 @@ class Machine:
             for name, timer in self._timers.items():
                 if timer.due <= now:
                     events[name] = [timer.fire(now)]
-            return self._batch(now, staged, events)
+        return self.batch(events, now, staged)
 
-    def batch(self, events: Mapping[str, list[PlainRow]], now: float) -> Batch:
-        """The input of one tick that takes just these rows."""
-        return self._batch(now, {}, events)
+    def batch(self, events: Mapping[str, list[PlainRow]], now: float, staged: Mapping[str, Mapping[Key, Change]] | None = None) -> Batch:
+        """The input of one tick that takes just these rows and staged changes."""
+        rows = {name: tuple(rows) for name, rows in events.items()} if events else {}
+        return Batch(self.step + 1, now, self._random.random(), staged or {}, rows)
 
     def run(self, batch: Batch, commit: Commit | None = None) -> Tick:
         """Run one tick as a transaction.
@@ -208,6 +210,8 @@ class Machine:
 
     def notify(self, tick: Tick) -> None:
         """Call back for every row that began to hold; raises the first exception of a callback when all have run."""
+        if not self._listeners:
+            return
         errors: list[Exception] = []
         for collection, callbacks in list(self._listeners.items()):  # a callback, or another thread, may add to them
             make = self.program.by_name[collection].schema.row.make
@@ -232,21 +236,8 @@ class Machine:
         """Fill durable tables before the first tick."""
         self.evaluator.restore(tables)
 
-    def _batch(
-        self,
-        now: float,
-        staged: Mapping[str, Mapping[Key, Change]],
-        events: Mapping[str, list[PlainRow]],
-    ) -> Batch:
-        if self._random is None:
-            self._random = Random(f"{self._seed} {self.me}")
-        return Batch(
-            self.step + 1,
-            now,
-            self._random.random(),
-            staged,
-            {name: tuple(rows) for name, rows in events.items()},
-        )
+    def _draws(self) -> Random:
+        return Random(f"{self._seed} {self.me}")
 
     def _start_timers(self, now: float) -> dict[str, Timer]:
         parameters = self.evaluator.environment.parameters if self._periodic else {}

@@ -83,7 +83,7 @@ class Change:
         return (rows[0], rows[0] in placed) if rows else (None, False)
 
 
-@frozen
+@define
 class Batch:
     """The input of one tick.
 
@@ -93,6 +93,8 @@ class Batch:
         rand: one draw in [0, 1).
         changes: per table the staged changes by key.
         events: rows that hold for this tick by collection: inputs, staged scratch rows, messages, timer rows, lines.
+
+    Not to be changed. That it is not frozen, and `Tick` is not, saves every tick a microsecond.
     """
 
     step: int
@@ -120,7 +122,7 @@ class Durable:
         return not self.deleted and not self.upserted
 
 
-@frozen
+@define
 class Tick:
     """A finished tick.
 

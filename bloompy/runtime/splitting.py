@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Batch, Change, PlainRow
@@ -69,4 +69,4 @@ def batch_of(machine: Machine, part: Part) -> Batch:
             events.setdefault(unit.collection, []).append(unit.row)
         else:
             changes.setdefault(unit.collection, {})[unit.key] = unit.change
-    return evolve(machine.batch(events, part.now), changes=changes)
+    return machine.batch(events, part.now, changes)
