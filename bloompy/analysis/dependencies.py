@@ -61,6 +61,12 @@ def aggregates(query: Select) -> bool:
     return any(isinstance(node, Aggregate) for expression in query.head for node in walk(expression))
 
 
+def ranks_rows(query: Select) -> bool:
+    """Whether the head of a query has a rank, which groups nothing."""
+    heads = (node for expression in query.head for node in walk(expression))
+    return any(isinstance(node, Aggregate) and node.function == "rank" and not node.user for node in heads)
+
+
 def expressions(query: Select) -> Iterator[Expression]:
     """Every expression node of a query, those inside Exists included."""
     for expression in query.head:

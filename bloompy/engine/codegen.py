@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from bloompy.engine.fixpoint import Fixpoint
-from bloompy.engine.generate import Derive, Generator, Workspace
+from bloompy.engine.generate import Derive, Generator, Variant, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
 from bloompy.engine.plan import Layout
@@ -35,6 +35,7 @@ class Codegen:
         self._ahead: dict[str, dict[Key, PlainRow | None]] = {}
         self._first = True
         self._staged: frozenset[str] = frozenset()
+        self._rebuilt = False
         self._build()
 
     def _build(self) -> None:
@@ -49,7 +50,7 @@ class Codegen:
         layouts = {one.name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for one in lowered.relations.values()}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
         self._fixpoints = [
-            Fixpoint(one, self._relations, self._schemas, self._compile, self._touch, self._conflict) for one in lowered.components
+            Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict) for one in lowered.components
         ]
         self._readers: dict[str, list[int]] = {name: [] for name in self._relations}
         for i, component in enumerate(lowered.components):
@@ -64,6 +65,7 @@ class Codegen:
         self._passing: list[Relation] = []
         self._queue: list[int] = []
         self._queued: set[int] = set()
+        self._updated: list[Fixpoint] = []
         self._ticking = bool(self._readers[TICK])
 
     # -- the evaluator's interface
@@ -102,7 +104,7 @@ class Codegen:
         except BaseException:
             self._roll_back()
             raise
-        self._pending, self._ahead, self._first = pending, ahead, False
+        self._pending, self._ahead, self._first, self._rebuilt = pending, ahead, False, False
         return self._finish(batch)
 
     # -- the phases of a tick
@@ -180,7 +182,9 @@ class Codegen:
                 self._push(i)
         queue, fixpoints = self._queue, self._fixpoints
         while queue:
-            fixpoints[heapq.heappop(queue)].update(self._first)
+            fixpoint = fixpoints[heapq.heappop(queue)]
+            self._updated.append(fixpoint)
+            fixpoint.update(self._first)
 
     def _check_invariants(self) -> None:
         for name, rule in self._sinks.invariants.items():
@@ -194,6 +198,8 @@ class Codegen:
     def _gather_pending(self, batch: Batch) -> dict[str, Pending]:
         """The pending changes for the next tick, with every conflict among them and with the rows that would stay."""
         targets = dict.fromkeys(self._sinks.targets[name] for name in self._touched if name in self._sinks.targets)
+        if self._rebuilt:  # right sides may have gone with the relations that held them
+            targets |= dict.fromkeys(self._lowered.pending)
         found = {name: pending for name, pending in self._pending.items() if name not in targets}
         for name, pending in list(found.items()):
             if self._relations[name].kind is Kind.TABLE:
@@ -232,9 +238,7 @@ class Codegen:
             if relation.transient or (relation.kind is Kind.TRANSIENT and relation.rows):
                 self._passing.append(relation)
         tick = Tick(batch.step, batch.now, self._sent(), inserted, deleted, touched)
-        for relation in self._touched.values():
-            relation.finish()
-        self._forget()
+        self._settle()
         return tick
 
     def _sent(self) -> dict[str, list[PlainRow]]:
@@ -258,12 +262,22 @@ class Codegen:
                 rows.update((row, None) for row in passing if key(row) not in alone)
         return rows
 
+    def _settle(self) -> None:
+        for relation in self._touched.values():
+            relation.finish()
+        for fixpoint in self._updated:
+            fixpoint.finish()
+        self._forget()
+
     def _roll_back(self) -> None:
         for relation in self._touched.values():
             relation.roll_back()
+        for fixpoint in self._updated:
+            fixpoint.roll_back()
         self._forget()
 
     def _forget(self) -> None:
+        self._updated.clear()
         self._touched.clear()
         self._queue.clear()
         self._queued.clear()
@@ -312,6 +326,7 @@ class Codegen:
         """Lower the program anew with some scratches as receiving rows, and bring the views to where they were."""
         old, first = self._relations, self._first
         self._staged |= staged
+        self._rebuilt = True
         self._build()
         for collection in self.program.collections:
             if collection.kind == "table":
@@ -320,9 +335,7 @@ class Codegen:
             self._first = True
             self._begin()
             self._evaluate()
-            for relation in self._touched.values():
-                relation.finish()
-            self._forget()
+            self._settle()
             self._first = False
         for name, new in self._relations.items():
             rows = old[name].rows if name in old else {}
@@ -336,7 +349,7 @@ class Codegen:
 
     # -- compiling
 
-    def _compile(self, derivation: Derivation, driver: int | None) -> Derive:
+    def _compile(self, derivation: Derivation, variant: Variant) -> Derive:
         declared, head = self._lowered.relations[derivation.head], self._relations[derivation.head]
         schema, name = declared.schema, derivation.rule.head
 
@@ -346,27 +359,29 @@ class Codegen:
         def check(row: PlainRow) -> PlainRow:
             return schema.check(name, row)
 
-        return Generator(derivation, self._workspace, conflict, check if declared.checked else None).function(driver)
+        return Generator(derivation, self._workspace, conflict, check if declared.checked else None).function(variant)
 
     def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:
         name = self._lowered.relations[relation.name].collection or relation.name
         make = self._schemas[relation.name].row.make
-        second = rule.place if rule is not None else "inserted"
+        second = rule.place if rule is not None else self._origin(relation, row, "inserted")
         return KeyConflict(name.rstrip("!"), (make(held), make(row)), (self._origin(relation, held), second))
 
-    def _origin(self, relation: Relation, row: PlainRow) -> str:
+    def _origin(self, relation: Relation, row: PlainRow, otherwise: str | None = None) -> str:
         """Which rule derives a row, found by asking each."""
         for fixpoint in self._fixpoints:
-            for runner in (*fixpoint.standing, *fixpoint.transient):
+            for runner in fixpoint.runners:
                 if runner.head is relation and runner.possible() and self._derives(runner, row):
                     return runner.derivation.rule.place
+        if otherwise is not None:
+            return otherwise
         return "already there" if relation.kind is Kind.TABLE else "inserted"
 
     @staticmethod
     def _derives(runner: Any, row: PlainRow) -> bool:
         new: list[PlainRow] = []
         try:
-            runner.run(None, (), _Everything(), new)
+            runner.put(None, (), _Everything(), new, [])
         except Exception:  # another row of the rule may raise; what it found until then counts
             return row in new
         return row in new
@@ -412,8 +427,13 @@ def _difference(relation: Relation) -> tuple[list[PlainRow], list[PlainRow]]:
     began = relation.inserted
     if relation.deleted and began and relation.kind is not Kind.TRANSIENT:
         before = set(relation.deleted)
-        began = [row for row in began if row not in before or row in relation.transient]
+        began = [row for row in began if row not in before or _passes(relation, row)]
     return began, ceased
+
+
+def _passes(relation: Relation, row: PlainRow) -> bool:
+    """Whether only something of this tick derives a row."""
+    return row in relation.transient and (relation.base is None or relation.base.rows.get(relation.base.key(row)) != row)
 
 
 def _durable_changes(

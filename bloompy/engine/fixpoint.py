@@ -1,73 +1,36 @@
-"""Semi-naive evaluation of one component of a program: from what changed below it to its own least fixpoint.
+"""One component of a program: from what changed below it to its own least fixpoint.
 
-Standing rules come first: they take the inserted rows of their inputs as drivers or, where something was deleted or a
-non-monotone input changed, compute the views of the component again. Transient rules follow, driven by the rows of this tick.
+Standing rules come first: they maintain their views from what changed (`counting`, `recursion`), or fill tables (`persisting`).
+Transient rules follow, driven by the rows of this tick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
-from attrs import define, field
-
-from bloompy.engine.generate import Derive, generated
+from bloompy.engine.counting import Conflict, Counting, Touch
+from bloompy.engine.generate import Derive, Variant, Workspace
 from bloompy.engine.lower import Component, Derivation
+from bloompy.engine.overlay import Copying
+from bloompy.engine.persisting import Persisting
+from bloompy.engine.recursion import Recursion
 from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.runner import Runner
 from bloompy.engine.tick import PlainRow
-from bloompy.errors import BloomError
-from bloompy.ir.nodes import Scan
-from bloompy.ir.walk import target_names
-from bloompy.schema import Schema
 
 
-@define(eq=False)
-class Runner:
-    """One derivation with its functions, one for each driver, compiled when first used.
+class Part(Protocol):
+    """What keeps the standing rows of one relation."""
 
-    Attributes:
-        required: relations without rows in which the query is empty.
-        scans: positions and relations of the scans whose changed rows can drive the query.
-        undriven: relations that the query reads in another way, also if it scans them too: their change asks for all of it.
-    """
+    def update(self, first: bool) -> None:
+        """Bring it up to date; `first`: from the beginning."""
 
-    derivation: Derivation
-    head: Relation
-    required: tuple[Relation, ...]
-    scans: tuple[tuple[int, Relation], ...]
-    undriven: tuple[str, ...]
-    compile: Callable[[Derivation, int | None], Derive]
-    schemas: Mapping[str, Schema]
-    functions: dict[int | None, Derive] = field(factory=dict)
+    def finish(self) -> None:
+        """The tick is done."""
 
-    def run(self, driver: int | None, driven: Iterable[PlainRow], rows: dict[Any, PlainRow], new: list[PlainRow]) -> None:
-        """Evaluate for some driven rows (None: in full), putting what is derived into `rows` and `new`."""
-        function = self.functions.get(driver)
-        if function is None:
-            function = self.functions[driver] = self.compile(self.derivation, driver)
-        try:
-            function(driven, rows, new)
-        except Exception as error:
-            self._annotate(error)
-            raise
-
-    def _annotate(self, error: Exception) -> None:
-        """Tell which rule raised and, where an expression of the user did, for which rows."""
-        if any(note.startswith("in rule ") for note in getattr(error, "__notes__", ())):
-            return
-        error.add_note(f"in rule {self.derivation.rule.place}")
-        variables = None if isinstance(error, BloomError) else _variables_of_rule(error)
-        for clause in self.derivation.query.body if variables is not None else ():
-            for name in target_names(getattr(clause, "target", "_")):
-                if variables is not None and name in variables and not name.endswith("_"):
-                    value = variables[name]
-                    if isinstance(clause, Scan) and name == clause.target:
-                        value = self.schemas[clause.collection].row.make(value)
-                    error.add_note(f"  {name} = {value!r}")
-
-    def possible(self) -> bool:
-        """Whether no relation that the query needs is empty."""
-        return all(relation.rows for relation in self.required)
+    def roll_back(self) -> None:
+        """The tick has not happened."""
 
 
 class Fixpoint:
@@ -75,101 +38,86 @@ class Fixpoint:
 
     Args:
         component: its relations and rules.
-        relations, schemas: all, by name.
-        compile: makes the function of a derivation for a driver.
-        touch: called with each relation that changes.
-        conflict: makes the error for two rows of one key.
+        workspace: of the instance.
+        compile: makes a function of a derivation.
+        touch, conflict: as of `Counting`.
     """
 
     def __init__(
         self,
         component: Component,
-        relations: Mapping[str, Relation],
-        schemas: Mapping[str, Schema],
-        compile: Callable[[Derivation, int | None], Derive],
-        touch: Callable[[Relation], None],
-        conflict: Callable[[Relation, PlainRow, PlainRow], Exception],
+        workspace: Workspace,
+        compile: Callable[[Derivation, Variant], Derive],
+        touch: Touch,
+        conflict: Conflict,
     ) -> None:
-        self.relations = [relations[name] for name in component.relations]
-        self.views = [one for one in self.relations if one.kind in (Kind.STANDING, Kind.OVERLAY)]
+        relations = [workspace.relations[name] for name in component.relations]
         self.inside = frozenset(component.relations)
-        self.by_name, self.touch, self.conflict = relations, touch, conflict
-        runners = [_runner(one, relations, schemas, compile) for one in component.derivations]
-        self.standing = [one for one in runners if one.derivation.standing]
-        self.transient = [one for one in runners if not one.derivation.standing]
-        self.recursive = [one for one in runners if any(reference.collection in self.inside for reference in one.derivation.references)]
-        self.recursive_standing = [one for one in self.recursive if one.derivation.standing]
+        self.by_name, self.conflict = workspace.relations, conflict
+        self.runners = [Runner.of(one, workspace, compile) for one in component.derivations]
+        self.transient = [one for one in self.runners if not one.derivation.standing]
+        standing = [one for one in self.runners if one.derivation.standing]
+        self.overlays = [one for one in relations if one.kind is Kind.OVERLAY]
+        copied = [one for one in self.overlays if one.base not in relations]
+        self.parts: list[Part] = [Copying(one, touch, conflict) for one in copied]
+        kept = [one for one in standing if one.head not in copied]
+        if kept and not component.recursive:
+            keeper = Persisting if relations[0].kind is Kind.TABLE else Counting
+            self.parts.append(keeper(relations[0], kept, touch, conflict))
+        self.recursion = Recursion(relations, kept if component.recursive else [], touch, conflict)
+        self.recursive = [*self.recursion.recursive, *(one for one in self.transient if self._reads_inside(one))]
+        self.relations = relations
 
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""
-        events = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is Kind.TRANSIENT}
-        fresh = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind is Kind.TABLE}
-        if self.standing:
-            if first or any(self._must_recompute(one) for one in self.standing):
-                self._recompute(fresh)
-            else:
-                for one in self.standing:
-                    self._seed_standing(one, fresh)
-                self._close(self.recursive_standing, fresh)
-        fresh |= events
-        for view in self.views:
+        for part in self.parts:
+            part.update(first)
+        if self.recursion.runners:
+            self.recursion.update(first, {one.name: list(one.inserted) for one in self.recursion.tables if one.inserted})
+        if self.transient or self.overlays:
+            self._update_transient()
+
+    def finish(self) -> None:
+        """The tick is done."""
+        for part in self.parts:
+            part.finish()
+
+    def roll_back(self) -> None:
+        """The tick has not happened."""
+        for part in self.parts:
+            part.roll_back()
+
+    def _reads_inside(self, runner: Runner) -> bool:
+        return any(reference.collection in self.inside for reference in runner.derivation.references)
+
+    # -- transient rules
+
+    def _update_transient(self) -> None:
+        fresh = {one.name: list(one.inserted) for one in self.relations if one.inserted and one.kind in (Kind.TRANSIENT, Kind.TABLE)}
+        for view in self.overlays:
             if view.transient:
                 fresh[view.name] = self._put_in(view)
         for one in self.transient:
             self._seed_transient(one, fresh)
-        self._close(self.recursive, fresh)
-
-    # -- standing rules
-
-    def _must_recompute(self, runner: Runner) -> bool:
-        for reference in runner.derivation.references:
-            relation = self.by_name[reference.collection]
-            if not reference.monotone and (relation.deleted or relation.inserted):
-                return True
-            if relation.deleted and self.views:
-                return True
-        return False
-
-    def _recompute(self, fresh: dict[str, list[PlainRow]]) -> None:
-        for view in self.views:
-            self.touch(view)
-            view.clear()
-        for one in self.standing:
-            if one.possible():
-                self._derive(one, None, (), fresh)
-        self._close(self.recursive_standing, fresh)
-        for view in self.views:
-            view.settle()
-
-    def _seed_standing(self, runner: Runner, fresh: dict[str, list[PlainRow]]) -> None:
-        if runner.head.kind is Kind.TABLE and runner.head.deleted:
-            if runner.possible():  # a row deleted from a table is there again while a rule derives it
-                self._derive(runner, None, (), fresh)
-            return
-        for position, relation in runner.scans:
-            if relation.inserted and relation.name not in self.inside and runner.possible():
-                self._derive(runner, position, relation.inserted, fresh)
-        for name in runner.undriven:
-            if name not in self.inside and self.by_name[name].inserted and runner.possible():
-                self._derive(runner, None, (), fresh)
-                return
-
-    # -- transient rules
+        self.recursion.close(self.recursive, fresh)
+        if self.recursion.tables:  # what stands may have come back by way of a table
+            for relation in self.relations:
+                relation.net()
 
     def _seed_transient(self, runner: Runner, fresh: dict[str, list[PlainRow]]) -> None:
         if not runner.possible():
             return
         if not runner.derivation.overlays:
-            self._derive(runner, None, (), fresh)
+            self.recursion.derive(runner, None, (), fresh)
             return
         for reference in runner.derivation.references:
             relation = self.by_name[reference.collection]
             if reference.collection in runner.derivation.overlays and not reference.scanned and relation.transient:
-                self._derive(runner, None, (), fresh)
+                self.recursion.derive(runner, None, (), fresh)
                 return
         for position, relation in runner.scans:
             if relation.name in runner.derivation.overlays and relation.transient and relation.name not in self.inside:
-                self._derive(runner, position, list(relation.transient), fresh)
+                self.recursion.derive(runner, position, list(relation.transient), fresh)
 
     def _put_in(self, view: Relation) -> list[PlainRow]:
         """Put in the rows staged into a scratch that rules fill as well."""
@@ -182,58 +130,3 @@ class Fixpoint:
             elif held != row:
                 raise self.conflict(view, held, row)
         return new
-
-    # -- rounds
-
-    def _close(self, runners: list[Runner], fresh: dict[str, list[PlainRow]]) -> None:
-        """Run the recursive rules on the rows new in the round before until nothing is new."""
-        while runners and fresh:
-            delta = dict(fresh)
-            fresh.clear()
-            for runner in runners:
-                for position, relation in runner.scans:
-                    if relation.name in delta and relation.name in self.inside:
-                        self._derive(runner, position, delta[relation.name], fresh)
-                if any(name in delta for name in runner.undriven):
-                    self._derive(runner, None, (), fresh)
-
-    def _derive(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow], fresh: dict[str, list[PlainRow]]) -> None:
-        head = runner.head
-        new: list[PlainRow] = []
-        try:
-            runner.run(driver, driven, head.rows, new)
-        finally:
-            if new:
-                head.added(new)
-                self.touch(head)
-        if new:
-            if head.kind is Kind.OVERLAY and not runner.derivation.standing:
-                head.transient.update(dict.fromkeys(new))
-            known = fresh.get(head.name)
-            fresh[head.name] = [*known, *new] if known else new
-
-
-def _runner(
-    derivation: Derivation,
-    relations: Mapping[str, Relation],
-    schemas: Mapping[str, Schema],
-    compile: Callable[[Derivation, int | None], Derive],
-) -> Runner:
-    required = {reference.collection: None for reference in derivation.references if reference.required}
-    scans = tuple(
-        (i, relations[clause.collection]) for i, clause in enumerate(derivation.query.body) if isinstance(clause, Scan)
-    )
-    drivers = () if derivation.aggregates else scans
-    undriven = {one.collection: None for one in derivation.references if derivation.aggregates or not one.scanned}
-    needed = tuple(relations[name] for name in required)
-    return Runner(derivation, relations[derivation.head], needed, drivers, tuple(undriven), compile, schemas)
-
-
-def _variables_of_rule(error: Exception) -> Mapping[str, Any] | None:
-    """The variables of the innermost generated function that an exception went through."""
-    found, traceback = None, error.__traceback__
-    while traceback is not None:
-        if generated(traceback.tb_frame.f_code):
-            found = traceback.tb_frame.f_locals
-        traceback = traceback.tb_next
-    return found

@@ -4,24 +4,27 @@ Each derivation and driver becomes one function, built as a syntax tree that kee
 names: tracebacks, breakpoints and coverage show the rule itself. Its globals are those of the user's module, so functions are
 found when they are called; everything else reaches it as a closure.
 
-A generated function is called as `function(driven, rows, new)`: the driver's rows, the head's rows by key, and a list to which
-it adds what it put there.
+Of one derivation several functions are made (`Variant`), for what maintenance asks of it: put what follows from some rows into
+the head; list it, in the state of now or of before the tick; list the bindings that a change touches; say whether a row follows.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
 from types import CodeType
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from bloompy.agg import AGGREGATES
+from bloompy.engine.bag import Bag
 from bloompy.engine.expression import place, to_ast
 from bloompy.engine.lower import Derivation
 from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, plan
 from bloompy.engine.relation import Relation
+from bloompy.engine.sites import with_head
 from bloompy.engine.support import Constants, Missing, find, ordered, ranked_bindings, user_aggregate
 from bloompy.engine.syntax import (
     assign,
@@ -42,6 +45,8 @@ from bloompy.engine.tick import Environment, PlainRow
 from bloompy.errors import KeyConflict, UnorderableValues, UnsupportedStatement
 from bloompy.ir.nodes import (
     Aggregate,
+    Clause,
+    Condition,
     Const,
     Exists,
     Expression,
@@ -51,6 +56,7 @@ from bloompy.ir.nodes import (
     Member,
     Method,
     Parameter,
+    Python,
     RowVariable,
     Scan,
     Target,
@@ -61,7 +67,61 @@ from bloompy.ir.walk import free_names, target_names, walk
 from bloompy.schema import Schema
 from bloompy.span import Span
 
-Derive: TypeAlias = Callable[[Iterable[PlainRow], dict[Any, PlainRow], list[PlainRow]], None]
+Derive: TypeAlias = Callable[..., Any]
+"""A generated function; its arguments depend on the variant's form."""
+
+
+class Form(Enum):
+    """What a generated function does, and how it is called. `before`: read the relations as they were when the tick began.
+
+    Attributes:
+        PUT: (driven, rows, new, again): derive from the driver's rows, put into `rows` by key what is not there and
+            append it to `new`; append what is there to `again`.
+        LIST: (driven, out, before, skip): append to `out` what follows from the driver's rows; with aggregates, add to
+            `out` by group the lists of arguments. At positions before the driver, rows in `skip[position]` are passed over.
+        FIND: (driven, out, before, inner_before): put into `out` the bindings, as tuples of their scans' rows, in which
+            a changed row takes part within an expression.
+        CONTRIBUTE: (driven, out, before): as LIST, from bindings.
+        SUPPORT: (row, rank): whether the row follows now from rows that are there, of relations of its own component
+            those of lower rank.
+        FINISH: (group, lists, out): append to `out` the row of a group.
+    """
+
+    PUT = "put"
+    LIST = "list"
+    FIND = "find"
+    CONTRIBUTE = "contribute"
+    SUPPORT = "support"
+    FINISH = "finish"
+
+
+@frozen
+class Variant:
+    """One function of a derivation.
+
+    Attributes:
+        form: what it does.
+        driver: position of the scan that takes the driver's rows, in the body followed by `inner`; None: all rows.
+        exclusive: of a LIST, whether it takes `skip`.
+        inner: of a FIND, the clauses that lead from the changed row to the bindings.
+        inside: the relations of the own component: those with ranks for a SUPPORT, for a LIST those to be read as they are now.
+    """
+
+    form: Form
+    driver: int | None = None
+    exclusive: bool = False
+    inner: tuple[Clause, ...] = ()
+    inside: frozenset[str] = frozenset()
+
+
+_ARGUMENTS = {
+    Form.PUT: ("_driven", "_rows", "_new", "_again"),
+    Form.LIST: ("_driven", "_out", "_before", "_skip"),
+    Form.FIND: ("_driven", "_out", "_before", "_inner_before"),
+    Form.CONTRIBUTE: ("_driven", "_out", "_before"),
+    Form.SUPPORT: ("_held", "_rank"),
+    Form.FINISH: ("_group", "_lists", "_out"),
+}
 
 
 @frozen
@@ -120,29 +180,47 @@ class Generator:
         }
         self.prologue: dict[str, ast.expr] = {}
         self.inner: list[ast.stmt] = []
+        self.frames: list[dict[str, None]] = []
+        self.head_tests: tuple[Clause, ...] = ()
+        self.world = ""
         self.exists_bound: set[str] = set()
         self.hoisted: dict[str, set[int]] = {}
         self.names = 0
 
     # -- the function
 
-    def function(self, driver: int | None) -> Derive:
-        """The function for a driver: position in the body of the scan that takes the changed rows; None to evaluate in full."""
+    def function(self, variant: Variant) -> Derive:
+        """The function of a variant."""
+        self.variant = variant
+        match variant.form:
+            case Form.FINISH:
+                body = self._finishing()
+            case Form.SUPPORT:
+                body = self._supporting()
+            case Form.CONTRIBUTE:
+                body = self._contributing()
+            case Form.FIND:
+                body = self._finding()
+            case Form.LIST:
+                body = self._listing(self._planned(variant.driver))
+            case Form.PUT:
+                body = self._putting(self._planned(variant.driver))
+        return self._compiled(body)
+
+    def _planned(self, driver: int | None) -> list[Step]:
         steps = plan(self.query.body, self.layouts, driver)
         self.hoisted = self._columns_to_hoist(steps)
-        aggregates = [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
-        if any(aggregate.function == "rank" and not aggregate.user for aggregate in aggregates):
-            body = self._ranked(steps)
-        elif aggregates:
-            body = self._grouped(steps)
-        else:
-            body = self._nest(steps, self._put_row())
-        return self._compiled(body)
+        return steps
 
     def _compiled(self, body: list[ast.stmt]) -> Derive:
         called = f"{_PREFIX}{self.rule.label}"
         loads = [assign(variable, value) for variable, value in self.prologue.items()]
-        rule = function_syntax(called, [own("_driven"), own("_rows"), own("_new")], [assign("_add", parse("_new.append")), *loads, *body])
+        adding = {Form.PUT: "_new.append", Form.LIST: "_out.append", Form.CONTRIBUTE: "_out.append", Form.FINISH: "_out.append"}
+        if self.variant.form is Form.PUT and self.derivation.counted:
+            loads.insert(0, assign("_again", parse("_again.append")))
+        if self.variant.form in adding and not (self.aggregating and self.variant.form in (Form.LIST, Form.CONTRIBUTE)):
+            loads.insert(0, assign("_add", parse(adding[self.variant.form])))
+        rule = function_syntax(called, [own(name) for name in _ARGUMENTS[self.variant.form]], [*loads, *body])
         closure = self.scope.closure if self.scope is not None else {}
         values = {**closure, **{own(name): value for name, value in self.outer.items()}}
         factory = function_syntax("_factory", list(values), [*self.inner, rule, ast.Return(load_name(called))])
@@ -159,6 +237,98 @@ class Generator:
         exec(code, globals_, namespace)
         function: Derive = namespace["_factory"](*values.values())
         return function
+
+    # -- the forms
+
+    def _putting(self, steps: list[Step]) -> list[ast.stmt]:
+        if self.windows:
+            return self._ranked(steps)
+        return self._grouped(steps) if self.aggregating else self._nest(steps, self._put_row(self._insert))
+
+    def _listing(self, steps: list[Step]) -> list[ast.stmt]:
+        if self.windows:
+            return self._collecting(steps, self._collect_window())
+        if self.aggregating:
+            return self._collecting(steps, self._collect_group(self._argument_lists()))
+        return self._nest(steps, self._put_row(self._append))
+
+    def _finishing(self) -> list[ast.stmt]:
+        if self.windows:
+            return [self._rank_loop("_lists[0]")]
+        return self._append(self._group_row(self._argument_lists()))
+
+    def _contributing(self) -> list[ast.stmt]:
+        """From bindings: the scans' rows are given, the rest of the body follows."""
+        scans = [clause for clause in self.query.body if isinstance(clause, Scan)]
+        rest = [clause for clause in self.query.body if not isinstance(clause, Scan)]
+        bound = frozenset(name for scan in scans for name in target_names(scan.target))
+        body = self._listing(plan(rest, self.layouts, bound=bound))
+        rows = [self._row_name(scan) for scan in scans]
+        binding = ast.Tuple([ast.Name(name, ast.Store()) for name in rows], ast.Store())
+        unpack = [self._unpack(scan) for scan in scans if isinstance(scan.target, tuple)]
+        return [at(ast.For(binding, load_name("_driven"), [*unpack, *body], []), self.query.span)]
+
+    def _finding(self) -> list[ast.stmt]:
+        """The bindings, as tuples of rows, that the driver's rows reach through the inner clauses."""
+        steps = plan((*self.query.body, *self.variant.inner), self.layouts, self.variant.driver)
+        scans = [clause for clause in self.query.body if isinstance(clause, Scan)]
+        binding = ast.Tuple([user_name(self._row_name(scan)) for scan in scans], ast.Load())
+        return self._nest(steps, [ast.Assign([ast.Subscript(load_name("_out"), binding, ast.Store())], ast.Constant(None))])
+
+    def _supporting(self) -> list[ast.stmt]:
+        """Whether some binding derives `_held`."""
+        body, names = with_head(self.query)
+        self.head_tests = body[len(self.query.body) :]
+        steps = plan(body, self.layouts, bound=frozenset(names))
+        unpack = ast.Assign([ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())], load_name("_held"))
+        return [unpack, *self._nest(steps, [ast.Return(ast.Constant(True))]), ast.Return(ast.Constant(False))]
+
+    @property
+    def aggregating(self) -> bool:
+        """Whether the head aggregates."""
+        return self.derivation.aggregates
+
+    @property
+    def windows(self) -> list[Aggregate]:
+        """The ranks of the head."""
+        return [node for node in self._aggregate_nodes() if node.function == "rank" and not node.user]
+
+    def _aggregate_nodes(self) -> list[Aggregate]:
+        return [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
+
+    # -- rows by name, where bindings are told apart by them
+
+    def _row_name(self, scan: Scan) -> str:
+        """The variable that holds the whole row of a scan."""
+        if isinstance(scan.target, str) and scan.target != "_":
+            return scan.target
+        return own(f"_row_at_{next(i for i, clause in enumerate(self.query.body) if clause is scan)}")
+
+    @staticmethod
+    def _needs_row(variant: Variant) -> bool:
+        return variant.exclusive or variant.form in (Form.FIND, Form.SUPPORT)
+
+    def _unpack(self, scan: Scan) -> ast.stmt:
+        return at(ast.Assign([target_syntax(scan.target)], user_name(self._row_name(scan))), scan.span)
+
+    def _filtered(self, scan: Scan, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Pass over rows that another driver takes care of, or whose rank is too high."""
+        row = user_name(self._row_name(scan)) if self._is_top(scan) else None
+        if row is None:
+            return body
+        if self.variant.exclusive and self.variant.driver is not None:
+            position = next(i for i, clause in enumerate(self.query.body) if clause is scan)
+            if position < self.variant.driver:
+                self.prologue[f"_skip_{position}"] = parse(f"_skip[{position}]")
+                return [ast.If(ast.Compare(row, [ast.NotIn()], [load_name(f"_skip_{position}")]), body, [])]
+        if self.variant.form is Form.SUPPORT and scan.collection in self.variant.inside:
+            ranks = self._load(f"_ranks_{_identifier(scan.collection)}", "ranks", scan.collection)
+            rank = ast.Subscript(load_name(ranks), row, ast.Load())
+            return [ast.If(ast.Compare(rank, [ast.Lt()], [load_name("_rank")]), body, [])]
+        return body
+
+    def _is_top(self, scan: Scan) -> bool:
+        return any(clause is scan for clause in self.query.body)
 
     def _columns_to_hoist(self, steps: list[Step]) -> dict[str, set[int]]:
         """By row variable, the columns that a loop below its own reads over and over: they become local variables."""
@@ -180,13 +350,22 @@ class Generator:
         return body
 
     def _step(self, step: Step, body: list[ast.stmt]) -> list[ast.stmt]:
+        if isinstance(step, Drive | ScanAll | Find | Probe):
+            self.world = "inner_" if any(clause is step.scan for clause in self.variant.inner) else ""
+            try:
+                return self._scan_step(step, body)
+            finally:
+                self.world = ""
+        return self._other_step(step, body)
+
+    def _scan_step(self, step: Drive | ScanAll | Find | Probe, body: list[ast.stmt]) -> list[ast.stmt]:
         match step:
             case Drive(scan):
-                return [self._for(scan.target, load_name("_driven"), body, scan.span)]
+                return [self._for_row(scan, load_name("_driven"), body)]
             case ScanAll(scan):
                 held = self._rows(scan.collection)
                 source = parse(f"list({held}.values())" if scan.collection == self.head.name else f"{held}.values()")
-                return [self._for(scan.target, source, body, scan.span)]
+                return [self._for_row(scan, source, body)]
             case Find(scan, key):
                 found = ast.Call(attribute(self._rows(scan.collection), "get"), [self._key(key, scan.span)], [])
                 return self._find(scan, found, body)
@@ -194,11 +373,18 @@ class Generator:
                 index = self._index(scan.collection, columns)
                 rows = ast.Call(attribute(index, "get"), [self._key(values, scan.span), load_name("_none")], [])
                 self.outer["_none"] = ()
-                return [self._for(scan.target, rows, body, scan.span)]
+                return [self._for_row(scan, rows, body)]
+        raise AssertionError(step)
+
+    def _other_step(self, step: Step, body: list[ast.stmt]) -> list[ast.stmt]:
+        match step:
             case Flatten(iterate):
                 items = ast.Call(load_name("_ordered"), [self._expression(iterate.source)], [])
                 loop = self._for(iterate.target, items, body, iterate.span)
                 return self._guarded(iterate.source, lambda value: [iterating(loop, value)], items)
+            case Test(Condition(Python(_, (left, right))) as condition) if any(one is condition for one in self.head_tests):
+                sides = [ast.Tuple([self._expression(side)], ast.Load()) for side in (left, right)]  # by identity too: NaN
+                return [at(ast.If(ast.Compare(sides[0], [ast.Eq()], [sides[1]]), body, []), condition.span)]
             case Test(condition):
                 test = self._expression(condition.test)
                 if not _lazy_lookup(condition.test):
@@ -217,6 +403,14 @@ class Generator:
         handler = ast.ExceptHandler(load_name("_Missing"), None, [ast.Pass()])
         return [ast.Try([assign(variable, value)], [handler], then, [])]
 
+    def _for_row(self, scan: Scan, source: ast.expr, body: list[ast.stmt]) -> ast.stmt:
+        """A loop over rows of a scan."""
+        body = self._filtered(scan, body)
+        if self._is_top(scan) and self._needs_row(self.variant) and self._row_name(scan) != scan.target:
+            unpack = [self._unpack(scan)] if isinstance(scan.target, tuple) else []
+            return self._for(self._row_name(scan), source, [*unpack, *body], scan.span)
+        return self._for(scan.target, source, body, scan.span)
+
     def _for(self, target: Target, source: ast.expr, body: list[ast.stmt], span: Span) -> ast.stmt:
         return at(ast.For(target_syntax(target), source, [*self._hoist(target), *body], []), span)
 
@@ -227,7 +421,8 @@ class Generator:
         return [assign(f"_{target}_{i}", ast.Subscript(user_name(target), ast.Constant(i), ast.Load())) for i in columns]
 
     def _find(self, scan: Scan, found: ast.expr, body: list[ast.stmt]) -> list[ast.stmt]:
-        row = scan.target if isinstance(scan.target, str) and scan.target != "_" else own(self._fresh("_row"))
+        body = self._filtered(scan, body)
+        row = self._row_name(scan) if self._is_top(scan) else self._name_or_fresh(scan)
         unpack: list[ast.stmt] = []
         if isinstance(scan.target, tuple):
             unpack = [at(ast.Assign([target_syntax(scan.target)], user_name(row)), scan.span)]
@@ -235,13 +430,25 @@ class Generator:
         use = ast.If(there, [*unpack, *self._hoist(scan.target), *body], [])
         return [at(ast.Assign([target_syntax(row)], found), scan.span), at(use, scan.span)]
 
+    def _name_or_fresh(self, scan: Scan) -> str:
+        return scan.target if isinstance(scan.target, str) and scan.target != "_" else own(self._fresh("_row"))
+
     # -- heads
 
-    def _put_row(self) -> list[ast.stmt]:
+    def _put_row(self, use: Callable[[ast.expr], list[ast.stmt]]) -> list[ast.stmt]:
+        """Make the head's row and use it, unless a row that it looks up is missing."""
         row = self._head_row()
         if any(_lazy_lookup(expression) for expression in self.query.head):
-            return self._try("_value", row, self._insert(load_name("_value")))
-        return self._insert(row)
+            return self._try("_value", row, use(load_name("_value")))
+        return use(row)
+
+    def _append(self, row: ast.expr) -> list[ast.stmt]:
+        """Append a row to what is listed."""
+        refuse_nan = self._refuse_nan("")
+        if not refuse_nan and not self.check:
+            return [ast.Expr(ast.Call(load_name("_add"), [row], []))]
+        first = assign("_row", ast.Call(load_name("_check"), [row], []) if self.check else row)
+        return [first, *statements(f"{refuse_nan}_add(_row)")]
 
     def _head_row(self) -> ast.expr:
         same = self._row_itself()
@@ -277,15 +484,19 @@ class Generator:
         if schema.all_key and schema.width > 1:
             refuse_nan = self._refuse_nan("    ")
             if made and not refuse_nan:  # one hash instead of two
-                return "if _rows.setdefault(_row, _row) is _row:\n    _add(_row)"
-            return f"if _row not in _rows:\n{refuse_nan}    _rows[_row] = _row\n    _add(_row)"
+                return f"if _rows.setdefault(_row, _row) is _row:\n    _add(_row)\n{self._count_again()}"
+            return f"if _row not in _rows:\n{refuse_nan}    _rows[_row] = _row\n    _add(_row)\n{self._count_again()}"
         key = ", ".join(f"_row[{i}]" for i in schema.key_indexes)
         key = key if len(schema.key_indexes) == 1 else f"({key})"
         return (
             f"_key = {key}\n_old = _rows.get(_key)\n"
             f"if _old is None:\n{self._refuse_nan('    ')}    _rows[_key] = _row\n    _add(_row)\n"
-            "elif _old is not _row and _old != _row:\n    raise _conflict(_old, _row)"
+            f"elif _old is not _row and _old != _row:\n    raise _conflict(_old, _row)\n{self._count_again()}"
         )
+
+    def _count_again(self) -> str:
+        """What becomes of a row that is there: where derivations are counted, it has one more."""
+        return "else:\n    _again(_row)" if self.derivation.counted else ""
 
     def _refuse_nan(self, indent: str) -> str:
         """Statements that refuse a NaN in a key of the collection that the rule is for."""
@@ -313,13 +524,20 @@ class Generator:
 
     def _grouped(self, steps: list[Step]) -> list[ast.stmt]:
         """Collect each group's arguments in lists, then aggregate them group by group."""
-        keys = [one for one in self.query.head if not _aggregates(one)]
+        lists = self._argument_lists()
+        loop = ast.For(parse_target("_group, _lists"), parse("_out.items()"), self._insert(self._group_row(lists)), [])
+        return [*statements("_out = {}"), *self._collecting(steps, self._collect_group(lists)), loop]
+
+    def _argument_lists(self) -> dict[tuple[Expression, ...], int]:
+        """The arguments of the head's aggregates, each with the number of the list that collects them."""
         lists: dict[tuple[Expression, ...], int] = {}
-        for expression in self.query.head:
-            for node in walk(expression):
-                if isinstance(node, Aggregate):
-                    lists.setdefault(node.arguments, len(lists))
-        group = ast.Tuple([self._expression(one) for one in keys], ast.Load())
+        for node in self._aggregate_nodes():
+            lists.setdefault(node.arguments, len(lists))
+        return lists
+
+    def _collect_group(self, lists: Mapping[tuple[Expression, ...], int]) -> list[ast.stmt]:
+        """For a binding, append its arguments to the lists of its group."""
+        group = ast.Tuple([self._expression(one) for one in self.query.head if not _aggregates(one)], ast.Load())
         arguments_of = {arguments: self._argument(arguments) for arguments in lists}
         early: list[ast.stmt] = []
         if any(_lazy_lookup(expression) for expression in self.query.head):  # a binding that lacks a row counts nowhere
@@ -328,18 +546,21 @@ class Generator:
         collect: list[ast.stmt] = [
             assign("_group", group),
             *early,
-            *statements("_lists = _groups.get(_group)"),
-            *statements(f"if _lists is None:\n    _groups[_group] = _lists = ({'[], ' * len(lists)})"),
+            *statements("_lists = _out.get(_group)"),
+            *statements(f"if _lists is None:\n    _out[_group] = _lists = ({'[], ' * len(lists)})"),
         ]
         for arguments, i in lists.items():
             collect.append(ast.Expr(ast.Call(parse(f"_lists[{i}].append"), [arguments_of[arguments]], [])))
+        return collect
+
+    def _group_row(self, lists: Mapping[tuple[Expression, ...], int]) -> ast.expr:
+        """The head's row of `_group` with its `_lists`."""
+        keys = [one for one in self.query.head if not _aggregates(one)]
         columns: list[ast.expr] = []
         for expression in self.query.head:
             position = keys.index(expression) if not _aggregates(expression) else None
             columns.append(parse(f"_group[{position}]") if position is not None else self._aggregated(expression, lists))
-        finish = self._insert(ast.Tuple(columns, ast.Load()))
-        loop = ast.For(parse_target("_group, _lists"), parse("_groups.items()"), finish, [])
-        return [*statements("_groups = {}"), *self._collecting(steps, collect), loop]
+        return ast.Tuple(columns, ast.Load())
 
     def _collecting(self, steps: list[Step], collect: list[ast.stmt]) -> list[ast.stmt]:
         if not any(_lazy_lookup(expression) for expression in self.query.head):
@@ -367,36 +588,53 @@ class Generator:
         place, scope, name = self.rule.place, self.scope, node.function
         built_in = None if node.user else AGGREGATES[name]
 
-        def aggregate(values: list[Any], group: PlainRow) -> Any:
+        def aggregate(values: list[Any] | Bag, group: PlainRow) -> Any:
             try:
-                return (built_in or user_aggregate(name, scope))(values)
+                if type(values) is Bag and built_in is not None:
+                    return values.aggregate(name)
+                return (built_in or user_aggregate(name, scope))(list(values))
             except UnorderableValues as error:
                 raise UnorderableValues(f"{place}, group {group!r}: {error.message}", hint=error.hint) from None
 
         return aggregate
 
     def _ranked(self, steps: list[Step]) -> list[ast.stmt]:
-        """Collect all bindings, then give each its rank in its partition."""
-        windows = [node for expression in self.query.head for node in walk(expression) if isinstance(node, Aggregate)]
-        plain = [one for one in self.query.head if not _aggregates(one)]
+        """Collect all bindings by partition, then give each its rank."""
+        loop = ast.For(parse_target("_lists"), parse("_out.values()"), [self._rank_loop("_lists[0]")], [])
+        return [*statements("_out = {}"), *self._collecting(steps, self._collect_window()), loop]
+
+    def _collect_window(self) -> list[ast.stmt]:
+        """For a binding, append its plain columns and orders to the list of its partition."""
+        windows = self.windows
         orders: list[ast.expr] = [
             ast.Tuple([self._expression(rank.arguments[1]), self._expression(rank.arguments[0])], ast.Load()) for rank in windows
         ]
-        binding = ast.Tuple(
-            [ast.Tuple([self._expression(one) for one in plain], ast.Load()), ast.Tuple(orders, ast.Load())], ast.Load()
-        )
-        collect: list[ast.stmt] = [ast.Expr(ast.Call(parse("_bindings.append"), [binding], []))]
+        plain = [self._expression(one) for one in self.query.head if not _aggregates(one)]
+        binding = ast.Tuple([ast.Tuple(plain, ast.Load()), ast.Tuple(orders, ast.Load())], ast.Load())
+        alike = all(rank.arguments[1] == windows[0].arguments[1] for rank in windows)  # else all are one partition
+        return [
+            assign("_binding", binding),
+            *statements(f"_lists = _out.get(_group := {'_binding[1][0][0]' if alike else '()'})"),
+            *statements("if _lists is None:\n    _out[_group] = _lists = ([],)"),
+            *statements("_lists[0].append(_binding)"),
+        ]
+
+    def _rank_loop(self, bindings: str) -> ast.stmt:
+        """Rank the bindings of a partition, and put or list their rows."""
+        windows = self.windows
+        plain = [one for one in self.query.head if not _aggregates(one)]
         self.outer["_ranks"] = lambda bindings: ranked_bindings(bindings, len(windows), self.rule.place)
         columns = [
-            parse(f"_group[{plain.index(one)}]") if not _aggregates(one) else self._rank_column(one, windows) for one in self.query.head
+            parse(f"_plain[{plain.index(one)}]") if not _aggregates(one) else self._rank_column(one, windows) for one in self.query.head
         ]
-        loop = ast.For(parse_target("_group, _lists"), parse("_ranks(_bindings)"), self._insert(ast.Tuple(columns, ast.Load())), [])
-        return [*statements("_bindings = []"), *self._collecting(steps, collect), loop]
+        row = ast.Tuple(columns, ast.Load())
+        use = self._insert(row) if self.variant.form is Form.PUT else self._append(row)
+        return ast.For(parse_target("_plain, _positions"), parse(f"_ranks({bindings})"), use, [])
 
     def _rank_column(self, expression: Expression, windows: list[Aggregate]) -> ast.expr:
         def special(node: Expression) -> ast.expr:
             if isinstance(node, Aggregate):
-                return parse(f"_lists[{next(i for i, rank in enumerate(windows) if rank is node)}]")
+                return parse(f"_positions[{next(i for i, rank in enumerate(windows) if rank is node)}]")
             return self._special(node)
 
         return to_ast(expression, special)
@@ -459,15 +697,15 @@ class Generator:
         inside = {name for clause in node.body for name in target_names(getattr(clause, "target", "_"))}
         needs = [name for name in needs if name not in inside]
         outer_bound, self.exists_bound = self.exists_bound, self.exists_bound | set(needs) | inside
-        outer_prologue, self.prologue = self.prologue, {}
         outer_hoisted, self.hoisted = self.hoisted, {}
         steps = plan(node.body, self.layouts, bound=frozenset(needs))
+        self.frames.append({})
         body = self._nest(steps, [ast.Return(ast.Constant(not node.negated))])
-        loads = [assign(variable, value) for variable, value in self.prologue.items()]
-        self.prologue, self.exists_bound, self.hoisted = outer_prologue, outer_bound, outer_hoisted
+        loads = [own(name) for name in self.frames.pop()]
+        self.exists_bound, self.hoisted = outer_bound, outer_hoisted
         name = f"_exists{len(self.inner)}"
-        self.inner.append(function_syntax(own(name), needs, [*loads, *body, ast.Return(ast.Constant(node.negated))]))
-        return ast.Call(load_name(name), [user_name(one) for one in needs], [])
+        self.inner.append(function_syntax(own(name), [*needs, *loads], [*body, ast.Return(ast.Constant(node.negated))]))
+        return ast.Call(load_name(name), [user_name(one) for one in [*needs, *loads]], [])
 
     def _fresh(self, name: str) -> str:
         self.names += 1
@@ -476,15 +714,24 @@ class Generator:
     # -- names of what reaches the function
 
     def _rows(self, collection: str) -> str:
-        return self._load(f"_rows_{_identifier(collection)}", f"_relation_{_identifier(collection)}.rows", collection)
+        return self._load(f"_rows_{self.world}{_identifier(collection)}", "rows", collection)
 
     def _index(self, collection: str, columns: tuple[int, ...]) -> str:
-        name = f"_by_{_identifier(collection)}_{'_'.join(map(str, columns))}"
-        return self._load(name, f"_relation_{_identifier(collection)}.index({columns!r})", collection)
+        name = f"_by_{self.world}{_identifier(collection)}_{'_'.join(map(str, columns))}"
+        return self._load(name, f"index({columns!r})", collection)
 
-    def _load(self, name: str, expression: str, collection: str) -> str:
-        self.outer[f"_relation_{_identifier(collection)}"] = self.relations[collection]
-        self.prologue[name] = parse(expression)
+    def _load(self, name: str, member: str, collection: str) -> str:
+        """A variable with something of a relation, in the state that the function is asked for; loaded at its beginning."""
+        relation = f"_relation_{_identifier(collection)}"
+        self.outer[relation] = self.relations[collection]
+        state = relation
+        if self.variant.form in (Form.LIST, Form.FIND, Form.CONTRIBUTE) and collection not in self.variant.inside:
+            state = f"_state_{self.world}{_identifier(collection)}"
+            flag = "_inner_before" if self.world else "_before"
+            self.prologue[state] = parse(f"{relation}.before() if {flag} else {relation}")
+        self.prologue[name] = parse(f"{state}.{member}")
+        for frame in self.frames:
+            frame[name] = None
         return name
 
     def _outer_row(self, collection: str) -> str:

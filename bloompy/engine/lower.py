@@ -18,7 +18,7 @@ from bloompy.analysis.dependencies import Reference, aggregates, reads_tick, ref
 from bloompy.analysis.strata import strongly_connected
 from bloompy.engine.desugar import desugared
 from bloompy.engine.relation import Kind
-from bloompy.ir.nodes import Collection, Program, Rule, Scan, Select, Variable
+from bloompy.ir.nodes import Collection, Const, Field, Program, Rule, Scan, Select, Variable
 from bloompy.ir.rewrite import rebuild
 from bloompy.ir.walk import head_names
 from bloompy.schema import Column, Schema, schema_of
@@ -42,6 +42,8 @@ class Derivation:
         standing: whether what it derives stands.
         references: what the query reads.
         overlays: of the transient copy of a standing rule, the relations whose transient rows drive it.
+        aggregates: whether the head aggregates.
+        counted: whether the head is a standing view without recursion, which counts the derivations of each row.
     """
 
     rule: Rule
@@ -51,6 +53,7 @@ class Derivation:
     references: tuple[Reference, ...]
     overlays: frozenset[str] = frozenset()
     aggregates: bool = False
+    counted: bool = False
 
 
 @frozen
@@ -76,6 +79,11 @@ class Component:
 
     relations: tuple[str, ...]
     derivations: tuple[Derivation, ...]
+
+    @property
+    def recursive(self) -> bool:
+        """Whether a relation of it is derived from one of it."""
+        return any(name in self.relations for name in self.inputs)
 
     @property
     def inputs(self) -> Iterable[str]:
@@ -140,7 +148,8 @@ class _Lowering:
         derivations = [one for i in range(len(self.rules)) for one in self._derivations(i)]
         relations = {one.name: one for one in self._relations()}
         derivations += self._copies(relations)
-        return Lowered(relations, self._components(relations, derivations), self._pending(), self._sends(), self._invariants())
+        components = self._components(relations, derivations)
+        return Lowered(relations, components, self._pending(), self._sends(), self._invariants())
 
     # -- heads
 
@@ -314,15 +323,53 @@ class _Lowering:
             (rule, self._parts(head.name)) for rule, head in zip(self.rules, self.heads, strict=True) if rule.kind == "invariant"
         )
 
+    def _components(self, relations: dict[str, Declared], derivations: Sequence[Derivation]) -> tuple[Component, ...]:
+        found = []
+        for component in _connected(relations, derivations):
+            if component.recursive:
+                apart = [self._set_apart(one, component, relations) for one in component.derivations]
+                found += [counted for counted, _ in apart if counted is not None]
+                found.append(Component(component.relations, tuple(one for _, one in apart)))
+            elif component.derivations:
+                found.append(_counting(component, relations[component.relations[0]]))
+        return tuple(found)
+
+    def _set_apart(
+        self, one: Derivation, component: Component, relations: dict[str, Declared]
+    ) -> tuple[Component | None, Derivation]:
+        """A standing rule of a recursive component that needs nothing of it and cannot be asked whether a row follows.
+
+        It gets a view of its own, `head~n`, that counts derivations; what is left in the component copies that.
+        """
+        needs = any(reference.collection in component.relations for reference in one.references)
+        if needs or not one.standing or relations[one.head].kind is Kind.OVERLAY or not self._is_apart(one):
+            return None, one
+        head = relations[one.head]
+        name = f"{one.head}~{sum(other.startswith(one.head + '~') for other in relations)}"
+        columns = [attrs.evolve(column, key=True) for column in head.schema.columns]
+        relations[name] = Declared(name, Kind.STANDING, Schema(tuple(columns), head.schema.row), None, head.checked)
+        variables = tuple(f"c{i}" for i in range(head.schema.width))
+        copy = Select(tuple(Variable(each) for each in variables), (Scan(variables, name),))
+        counted = Component((name,), (attrs.evolve(one, head=name, counted=True),))
+        return counted, Derivation(one.rule, one.head, copy, True, (Reference(name, True, True, True, one.query.span),))
+
     @staticmethod
-    def _components(relations: Mapping[str, Declared], derivations: Sequence[Derivation]) -> tuple[Component, ...]:
-        below: dict[str, list[str]] = {name: [] for name in relations}
-        filled: dict[str, list[Derivation]] = {name: [] for name in relations}
-        for one in derivations:
-            filled[one.head].append(one)
-            below[one.head] += [reference.collection for reference in one.references]
-        return tuple(
-            Component(tuple(names), tuple(one for name in names for one in filled[name]))
-            for names in strongly_connected(below)
-            if any(filled[name] for name in names)
-        )
+    def _is_apart(one: Derivation) -> bool:
+        return one.aggregates or not all(isinstance(column, Field | Variable | Const) for column in one.query.head)
+
+
+def _connected(relations: Mapping[str, Declared], derivations: Sequence[Derivation]) -> list[Component]:
+    below: dict[str, list[str]] = {name: [] for name in relations}
+    filled: dict[str, list[Derivation]] = {name: [] for name in relations}
+    for one in derivations:
+        filled[one.head].append(one)
+        below[one.head] += [reference.collection for reference in one.references]
+    return [
+        Component(tuple(names), tuple(one for name in names for one in filled[name])) for names in strongly_connected(below)
+    ]
+
+
+def _counting(component: Component, head: Declared) -> Component:
+    """A component without recursion, whose view counts the derivations of its rows."""
+    counted = head.kind is Kind.STANDING
+    return Component(component.relations, tuple(attrs.evolve(one, counted=counted) for one in component.derivations))

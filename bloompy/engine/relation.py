@@ -1,20 +1,25 @@
 """Rows of one collection with the indexes over them, and what changed in them in the tick under way.
 
 A row's life: it is inserted (into `rows`, and `inserted`), it may be deleted (out of `rows`, into `deleted`), and when the tick
-ends both lists are forgotten. If the tick is rolled back they are undone instead.
+ends both lists are forgotten. If the tick is rolled back they are undone instead. `before()` shows the rows as they were when
+the tick began.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from bloompy.engine.tick import PlainRow
 from bloompy.schema import Key
 
-Index = dict[Any, dict[PlainRow, None]]
+Bucket: TypeAlias = "tuple[PlainRow] | dict[PlainRow, None]"
+"""The rows of one value: bare in a tuple while there is one, since most indexes have a row a value."""
+
+Index: TypeAlias = dict[Any, Bucket]
 """Rows by the value of some columns (bare for one column)."""
 
 
@@ -35,12 +40,18 @@ class Relation:
 
     Attributes:
         rows: all rows by key, in the order of insertion.
-        inserted, deleted: the net change of standing rows in this tick; transient rows count as inserted.
+        inserted, deleted: the change of standing rows in this tick, net when the relation's component is done;
+            transient rows count as inserted.
         transient: of an OVERLAY, the rows that something of this tick derived.
         base: of an OVERLAY, the relation of its standing rows.
+        again: of a view without recursion, by row how many derivations it has besides the first (rows with none are not in it).
+        ranks: of a recursive view, by row when it was derived: every row has a derivation from rows of lower ranks.
     """
 
-    __slots__ = ("_saved", "_saved_transient", "base", "deleted", "indexes", "inserted", "key", "kind", "name", "rows", "transient")
+    __slots__ = (
+        "_before", "_emptied", "_ranks_lost", "_saved_again", "_saved_rows", "_saved_transient",
+        "again", "base", "deleted", "indexes", "inserted", "key", "kind", "name", "ranks", "rows", "transient",
+    )  # fmt: skip
 
     def __init__(self, name: str, kind: Kind, key: Callable[[PlainRow], Key]) -> None:
         self.name, self.kind, self.key = name, kind, key
@@ -50,8 +61,19 @@ class Relation:
         self.deleted: list[PlainRow] = []
         self.transient: dict[PlainRow, None] = {}
         self.base: Relation | None = None
-        self._saved: dict[Key, PlainRow] | None = None
+        self.again: dict[PlainRow, int] = {}
+        self.ranks: dict[PlainRow, float] | None = None
+        self._before: Before | None = None
+        self._emptied: dict[Key, PlainRow] | None = None  # of a TRANSIENT, the rows of the tick before
+        self._saved_rows: tuple[dict[Key, PlainRow], dict[PlainRow, int], dict[PlainRow, float] | None] | None = None
+        self._saved_again: dict[PlainRow, int] = {}
         self._saved_transient: dict[PlainRow, None] = {}
+        self._ranks_lost: dict[PlainRow, float] = {}
+
+    @property
+    def changed(self) -> bool:
+        """Whether something was inserted or deleted in this tick."""
+        return bool(self.inserted or self.deleted)
 
     def index(self, columns: tuple[int, ...]) -> Index:
         """Rows by some columns, made when it is first asked for. O(rows) once, then O(1)."""
@@ -60,6 +82,16 @@ class Relation:
             index = self.indexes[columns] = {}
             _extend(index, columns, self.rows.values())
         return index
+
+    def before(self) -> Before | Relation:
+        """The rows as they were when the tick began."""
+        if not (self.inserted or self.deleted):
+            return self
+        if self._before is None:
+            self._before = Before(self)
+        return self._before
+
+    # -- changes
 
     def added(self, rows: list[PlainRow]) -> None:
         """Rows that were just put into `rows`: bring the indexes up to date and note the change. O(added · indexes)."""
@@ -76,11 +108,38 @@ class Relation:
         """Take out one row that is there."""
         self._take_out(row)
         self.deleted.append(row)
+        if self.ranks is not None:
+            self._ranks_lost.setdefault(row, self.ranks.pop(row))
+
+    def doom(self, row: PlainRow) -> None:
+        """Give a row that is to be deleted the highest rank."""
+        assert self.ranks is not None
+        self._ranks_lost.setdefault(row, self.ranks[row])
+        self.ranks[row] = math.inf
+
+    def count(self, row: PlainRow, more: int) -> None:
+        """Note that a row has so many derivations more (or, negative, fewer) besides its first."""
+        have = self.again.get(row, 0)
+        self._saved_again.setdefault(row, have)
+        if have + more:
+            self.again[row] = have + more
+        else:
+            self.again.pop(row, None)
+
+    def net(self) -> None:
+        """Strike out what was deleted and inserted again in this tick."""
+        if self.inserted and self.deleted:
+            back = set(self.inserted).intersection(self.deleted)
+            if back:
+                self.inserted = [row for row in self.inserted if row not in back]
+                self.deleted = [row for row in self.deleted if row not in back]
+
+    # -- ticks
 
     def begin(self) -> None:
         """Drop the transient rows of the tick before; `previous` still tells them until the tick ends."""
         if self.kind is Kind.TRANSIENT:
-            self._saved, self.rows, self.indexes = self.rows, {}, {}
+            self._emptied, self.rows, self.indexes = self.rows, {}, {}
         else:
             self._saved_transient, self.transient = self.transient, {}
             for row in self._saved_transient:
@@ -90,18 +149,21 @@ class Relation:
 
     def previous(self) -> Iterable[PlainRow]:
         """The transient rows that `begin` dropped."""
-        return self._saved.values() if self.kind is Kind.TRANSIENT and self._saved is not None else self._saved_transient
+        return self._emptied.values() if self._emptied is not None else self._saved_transient
 
     def clear(self) -> None:
         """Empty a view that is to be computed again; `settle` finds the change."""
-        if self._saved is None:
-            self._saved = self.rows
-        self.rows, self.indexes = {}, {}
+        if self._saved_rows is None:
+            self._undo()  # what has changed already in this tick
+            self.inserted, self.deleted = [], []
+            self._saved_rows = self.rows, self.again, self.ranks
+        self.rows, self.indexes, self.again, self._saved_again, self._ranks_lost = {}, {}, {}, {}, {}
+        self.ranks = None if self.ranks is None else {}
 
     def settle(self) -> None:
         """After a recomputation, note what it changed against the rows before `clear`."""
-        assert self._saved is not None
-        old, new = self._saved, self.rows
+        assert self._saved_rows is not None
+        old, new = self._saved_rows[0], self.rows
         if not old:
             self.inserted, self.deleted = list(new.values()), []
             return
@@ -111,36 +173,124 @@ class Relation:
     def finish(self) -> None:
         """Forget the changes: the tick is done."""
         self.inserted, self.deleted = [], []
-        self._saved = None
-        self._saved_transient = {}
+        self._before = self._emptied = self._saved_rows = None
+        if self._saved_again:
+            self._saved_again = {}
+        if self._ranks_lost:
+            self._ranks_lost = {}
+        if self._saved_transient:
+            self._saved_transient = {}
 
     def roll_back(self) -> None:
         """Undo the changes: the tick has not happened."""
-        if self._saved is not None:
-            self.rows, self.indexes = self._saved, {}
-        else:
-            for row in self.inserted:
-                if self.rows.get(self.key(row)) is row:
-                    self._take_out(row)
-            for row in self.deleted:
-                self.rows[self.key(row)] = row
+        if self._emptied is not None:
+            self.rows, self.indexes = self._emptied, {}
+        elif self._saved_rows is not None:
+            self.rows, self.again, self.ranks = self._saved_rows
             self.indexes = {}
-        self.transient = self._saved_transient
+        else:
+            self._undo()
+        self.transient, self._saved_transient = self._saved_transient, {}
         for row in self.transient:
-            self.rows[self.key(row)] = row
+            key = self.key(row)
+            if key not in self.rows:
+                self.rows[key] = row
+                self._index([row])
         self.finish()
+
+    def _undo(self) -> None:
+        self.net()
+        for row in self.inserted:
+            if self.rows.get(self.key(row)) is row:
+                self._take_out(row)
+            if self.ranks is not None:
+                self.ranks.pop(row, None)
+        for row in self.deleted:
+            self.rows[self.key(row)] = row
+        self._index(self.deleted)
+        if self.ranks is not None:
+            self.ranks.update(self._ranks_lost)
+        for row, have in self._saved_again.items():
+            if have:
+                self.again[row] = have
+            else:
+                self.again.pop(row, None)
+
+    def _index(self, rows: list[PlainRow]) -> None:
+        for columns, index in self.indexes.items():
+            _extend(index, columns, rows)
 
     def _take_out(self, row: PlainRow) -> None:
         del self.rows[self.key(row)]
         for columns, index in self.indexes.items():
             at = itemgetter(*columns)(row)
             bucket = index[at]
-            del bucket[row]
-            if not bucket:
+            if isinstance(bucket, tuple):
                 del index[at]
+            else:
+                del bucket[row]
+                if len(bucket) == 1:
+                    index[at] = tuple(bucket)  # type: ignore[assignment]  # of one row
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}: {len(self.rows)} rows, +{len(self.inserted)} -{len(self.deleted)}>"
+
+
+class Before:
+    """The rows of a relation as they were when the tick began; made when its change of this tick is complete."""
+
+    def __init__(self, relation: Relation) -> None:
+        self._relation = relation
+        self._inserted = set(relation.inserted)
+        changed: dict[Key, PlainRow | None] = {relation.key(row): None for row in relation.inserted}
+        changed.update((relation.key(row), row) for row in relation.deleted)
+        self.rows = RowsBefore(relation.rows, changed)
+        self._indexes: dict[tuple[int, ...], IndexBefore] = {}
+
+    def index(self, columns: tuple[int, ...]) -> IndexBefore:
+        """As `Relation.index`."""
+        index = self._indexes.get(columns)
+        if index is None:
+            gone: Index = {}
+            _extend(gone, columns, self._relation.deleted)
+            index = self._indexes[columns] = IndexBefore(self._relation.index(columns), self._inserted, gone)
+        return index
+
+
+class RowsBefore:
+    """By key; has what generated functions ask of a dict."""
+
+    def __init__(self, rows: dict[Key, PlainRow], changed: dict[Key, PlainRow | None]) -> None:
+        self._rows, self._changed = rows, changed
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        """The row of a key."""
+        if key in self._changed:
+            row = self._changed[key]
+            return default if row is None else row
+        return self._rows.get(key, default)
+
+    def __contains__(self, key: Key) -> bool:
+        return self.get(key) is not None
+
+    def values(self) -> Iterator[PlainRow]:
+        """All rows."""
+        changed = self._changed
+        yield from (row for key, row in self._rows.items() if key not in changed)
+        yield from (row for row in changed.values() if row is not None)
+
+
+class IndexBefore:
+    """By the value of some columns; has what generated functions ask of an index."""
+
+    def __init__(self, index: Index, inserted: set[PlainRow], gone: Index) -> None:
+        self._index, self._inserted, self._gone = index, inserted, gone
+
+    def get(self, at: Any, default: Any = ()) -> list[PlainRow]:
+        """The rows of a value."""
+        inserted = self._inserted
+        rows = [row for row in self._index.get(at, ()) if row not in inserted]
+        return rows + list(self._gone.get(at, ()))
 
 
 def _extend(index: Index, columns: tuple[int, ...], rows: Iterable[PlainRow]) -> None:
@@ -149,6 +299,8 @@ def _extend(index: Index, columns: tuple[int, ...], rows: Iterable[PlainRow]) ->
         at = pick(row)
         bucket = index.get(at)
         if bucket is None:
-            index[at] = {row: None}
+            index[at] = (row,)
+        elif isinstance(bucket, tuple):
+            index[at] = {bucket[0]: None, row: None}
         else:
             bucket[row] = None

@@ -1,0 +1,144 @@
+"""Views without recursion: each row is kept with the number of its derivations, and goes with the last of them.
+
+Gupta, Mumick, Subrahmanian, "Maintaining Views Incrementally" (SIGMOD 1993), section 4. Aggregates are kept group by group.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from bloompy.engine.difference import Changes, changes_of, difference
+from bloompy.engine.groups import Grouped
+from bloompy.engine.relation import Relation
+from bloompy.engine.runner import Groups, Runner
+from bloompy.engine.tick import PlainRow
+
+Conflict: TypeAlias = Callable[[Relation, PlainRow, PlainRow], Exception]
+"""Makes the error for two rows of one key: the one that is there, the one derived."""
+Touch: TypeAlias = Callable[[Relation], None]
+"""Called with a relation before it changes."""
+
+
+class Counting:
+    """A view and the standing rules that fill it.
+
+    Args:
+        head: the view.
+        runners: its rules.
+        touch, conflict: see Touch and Conflict.
+    """
+
+    def __init__(self, head: Relation, runners: list[Runner], touch: Touch, conflict: Conflict) -> None:
+        self.head, self.runners, self.touch, self.conflict = head, runners, touch, conflict
+        self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}
+        self.counted = False
+
+    def update(self, first: bool) -> None:
+        """Bring the view up to date."""
+        if first or not self.counted:
+            self._recompute()
+            self.counted = True
+            return
+        changed = [(one, changes) for one in self.runners if (changes := changes_of(one))]
+        if not changed:
+            return
+        if all(changes.only_insert and id(one) not in self.grouped for one, changes in changed):
+            for one, changes in changed:
+                position, relation = changes.scans[0]
+                self._put(one, position, relation.inserted)
+        else:
+            self._apply(self._delta(changed))
+
+    def finish(self) -> None:
+        """The tick is done."""
+        for one in self.grouped.values():
+            one.settle()
+
+    def roll_back(self) -> None:
+        """The tick has not happened."""
+        for one in self.grouped.values():
+            one.roll_back()
+
+    # -- from the beginning
+
+    def _recompute(self) -> None:
+        self.touch(self.head)
+        self.head.clear()
+        for one in self.runners:
+            grouped = self.grouped.get(id(one))
+            if grouped is not None:
+                groups: Groups = {}
+                if one.possible():
+                    one.listed(None, (), groups, False)
+                self._apply(dict(Counter(grouped.fill(groups))))
+            elif one.possible():
+                self._put(one, None, ())
+        self.head.settle()
+
+    def _put(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow]) -> None:
+        """Derive straight into the view, where nothing is lost."""
+        head = self.head
+        new: list[PlainRow] = []
+        again: list[PlainRow] = []
+        try:
+            runner.put(driver, driven, head.rows, new, again)
+        finally:
+            if new:
+                self.touch(head)
+                head.added(new)
+        if again:
+            self.touch(head)
+            for row in again:
+                head.count(row, 1)
+
+    # -- from what changed
+
+    def _delta(self, changed: list[tuple[Runner, Changes]]) -> dict[PlainRow, int]:
+        """By row how many derivations it has more or fewer."""
+        delta: dict[PlainRow, int] = {}
+        for one, changes in changed:
+            grouped = self.grouped.get(id(one))
+            lost: Any = [] if grouped is None else {}
+            gained: Any = [] if grouped is None else {}
+            difference(one, changes, lost, gained)
+            if grouped is not None:
+                lost, gained = grouped.change(lost, gained)
+            for row in lost:
+                delta[row] = delta.get(row, 0) - 1
+            for row in gained:
+                delta[row] = delta.get(row, 0) + 1
+        return delta
+
+    def _apply(self, delta: dict[PlainRow, int]) -> None:
+        head = self.head
+        rows, key_of, again = head.rows, head.key, head.again
+        touched = False
+        for row, more in delta.items():
+            if more and not touched:
+                self.touch(head)
+                touched = True
+            if more < 0:
+                others = again.get(row, 0)
+                if others:
+                    head.count(row, -min(others, -more))
+                if others < -more:
+                    head.delete(row)
+        new: list[PlainRow] = []
+        try:
+            for row, more in delta.items():
+                if more > 0:
+                    key = key_of(row)
+                    held = rows.get(key)
+                    if held is None:
+                        rows[key] = row
+                        new.append(row)
+                        more -= 1
+                    elif held != row:
+                        raise self.conflict(head, held, row)
+                    if more:
+                        head.count(row, more)
+        finally:
+            if new:
+                head.added(new)

@@ -1,0 +1,199 @@
+"""Recursive views: delete and rederive, looking only at rows that lost every derivation from rows older than themselves.
+
+Each row has a rank, higher than those of some rows from which it follows; so rows that support only one another cannot stay.
+A deletion asks of every row that it touches whether it still follows from rows of lower ranks. Those that do not go, one after
+the other; then those that follow from what is left come back, with new ranks. After Gupta, Mumick, Subrahmanian (SIGMOD 1993),
+section 7, and Motik, Nenov, Piro, Horrocks, "Incremental Update of Datalog Materialisation" (AAAI 2015).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from bloompy.engine.counting import Conflict, Touch
+from bloompy.engine.difference import Changes, changes_of, gain, lose
+from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.runner import Runner
+from bloompy.engine.tick import PlainRow
+
+Fresh = dict[str, list[PlainRow]]
+"""By relation, the rows that the last round found."""
+
+
+class Recursion:
+    """The views of a component that depend on each other, and their standing rules.
+
+    Args:
+        relations: all of the component.
+        runners: its standing rules.
+        touch, conflict: as of `Counting`.
+    """
+
+    def __init__(self, relations: list[Relation], runners: list[Runner], touch: Touch, conflict: Conflict) -> None:
+        heads = [one.head for one in runners]
+        self.views = [one for one in relations if one.kind in (Kind.STANDING, Kind.OVERLAY) and one in heads]
+        self.tables = [one for one in relations if one.kind is Kind.TABLE]
+        self.runners, self.touch, self.conflict = runners, touch, conflict
+        self.inside = frozenset(one.name for one in relations)
+        self.recursive = [
+            one for one in runners if self._reads_inside(one) or any(relation.name in self.inside for _, relation in one.scans)
+        ]
+        self.ranked = not self.tables and all(one.checkable and not self._reads_inside(one) for one in runners)
+        self.by_head = {view.name: [one for one in runners if one.head is view] for view in self.views}
+        self.clock = 0
+        if self.ranked and runners:
+            for view in self.views:
+                view.ranks = {}
+
+    def update(self, first: bool, fresh: Fresh) -> None:
+        """Bring the views up to date; `fresh`: rows inserted into tables of the component."""
+        changed = [(one, changes) for one in self.runners if (changes := changes_of(one, self.inside))]
+        loses = any(self._may_lose(one, changes) for one, changes in changed) or any(table.deleted for table in self.tables)
+        if first or (loses and not self.ranked):
+            self._recompute(fresh)
+        else:
+            if loses:
+                self._delete(changed)
+                self._rederive(fresh)
+            for one, changes in changed:
+                self._seed(one, changes, fresh)
+            self.close(self.recursive, fresh)
+        for relation in (*self.views, *self.tables):
+            relation.net()
+
+    def close(self, runners: list[Runner], fresh: Fresh) -> None:
+        """Run recursive rules on the rows new in the round before until nothing is new."""
+        while runners and fresh:
+            delta = dict(fresh)
+            fresh.clear()
+            for runner in runners:
+                for position, relation in runner.scans:
+                    if relation.name in delta and relation.name in self.inside:
+                        self.derive(runner, position, delta[relation.name], fresh)
+                if any(name in delta for name in runner.undriven):
+                    self.derive(runner, None, (), fresh)
+
+    def derive(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow], fresh: Fresh) -> None:
+        """Run one rule, putting what is new into its head and `fresh`."""
+        head = runner.head
+        new: list[PlainRow] = []
+        try:
+            runner.put(driver, driven, head.rows, new, [])
+        finally:
+            if new:
+                self._added(head, new)
+        if new:
+            if head.kind is Kind.OVERLAY and not runner.derivation.standing:
+                head.transient.update(dict.fromkeys(new))
+            known = fresh.get(head.name)
+            fresh[head.name] = [*known, *new] if known else new
+
+    def _added(self, head: Relation, new: list[PlainRow]) -> None:
+        self.touch(head)
+        head.added(new)
+        if head.ranks is not None:
+            self.clock += 1
+            head.ranks.update(dict.fromkeys(new, self.clock))
+
+    # -- from the beginning
+
+    def _recompute(self, fresh: Fresh) -> None:
+        for view in self.views:
+            self.touch(view)
+            view.clear()
+        for one in self.runners:
+            if one.possible():
+                self.derive(one, None, (), fresh)
+        self.close(self.recursive, fresh)
+        for view in self.views:
+            view.settle()
+
+    # -- gains
+
+    def _seed(self, runner: Runner, changes: Changes, fresh: Fresh) -> None:
+        """What follows from changed rows of other components."""
+        if changes.only_insert:
+            position, relation = changes.scans[0]
+            self.derive(runner, position, relation.inserted, fresh)
+            return
+        gained: list[PlainRow] = []
+        gain(runner, changes, gained)
+        self._place(runner.head, gained, fresh)
+
+    def _place(self, head: Relation, rows: Iterable[PlainRow], fresh: Fresh) -> None:
+        new: list[PlainRow] = []
+        try:
+            for row in rows:
+                key = head.key(row)
+                held = head.rows.get(key)
+                if held is None:
+                    head.rows[key] = row
+                    new.append(row)
+                elif held != row:
+                    raise self.conflict(head, held, row)
+        finally:
+            if new:
+                self._added(head, new)
+        if new:
+            fresh[head.name] = [*fresh.get(head.name, ()), *new]
+
+    # -- losses
+
+    def _may_lose(self, runner: Runner, changes: Changes) -> bool:
+        """Whether a change below a rule may take a row from it."""
+        if any(relation.deleted for _, relation in changes.scans):
+            return True
+        monotone = {one.collection for one in runner.derivation.references if one.monotone}
+        monotone -= {one.collection for one in runner.derivation.references if not one.monotone}
+        return any(relation.deleted or relation.name not in monotone for _, relation in changes.sites)
+
+    def _delete(self, changed: list[tuple[Runner, Changes]]) -> None:
+        """Take out every row that no longer follows from rows of lower ranks."""
+        doomed: list[tuple[Relation, PlainRow]] = []
+        for one, changes in changed:
+            lost: list[PlainRow] = []
+            lose(one, changes, lost)
+            self._doom(one.head, lost, doomed)
+        while doomed:
+            batch, doomed = doomed, []
+            by_view: dict[str, list[PlainRow]] = {}
+            for view, row in batch:
+                by_view.setdefault(view.name, []).append(row)
+            touched = [(one.head, self._following(one, by_view)) for one in self.recursive]
+            for view, row in batch:
+                view.delete(row)
+            for head, rows in touched:
+                self._doom(head, rows, doomed)
+
+    def _following(self, runner: Runner, gone: dict[str, list[PlainRow]]) -> list[PlainRow]:
+        """What a rule derived from rows that go, while all of them are still there."""
+        found: list[PlainRow] = []
+        for position, relation in runner.scans:
+            if relation.name in gone:
+                runner.listed_inside(position, gone[relation.name], found, self.inside)
+        return found
+
+    def _doom(self, head: Relation, rows: Iterable[PlainRow], doomed: list[tuple[Relation, PlainRow]]) -> None:
+        """Mark those of some rows that have lost their support: no row may lean on them any more."""
+        ranks, runners, inside = head.ranks, self.by_head[head.name], self.inside
+        assert ranks is not None
+        for row in rows:
+            rank = ranks.get(row, math.inf)
+            if rank == math.inf or any(one.supports(row, rank, inside) for one in runners):
+                continue
+            self.touch(head)
+            head.doom(row)
+            doomed.append((head, head.rows[head.key(row)]))
+
+    def _rederive(self, fresh: Fresh) -> None:
+        """Bring back what still follows from the rows that are left."""
+        for view in self.views:
+            if view.deleted:
+                runners = self.by_head[view.name]
+                back = [row for row in view.deleted if any(one.supports(row, math.inf, self.inside) for one in runners)]
+                self._place(view, back, fresh)
+
+    def _reads_inside(self, runner: Runner) -> bool:
+        """Whether an expression of a rule reads a relation of the component."""
+        return any(name in self.inside for name in runner.undriven)

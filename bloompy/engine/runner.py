@@ -1,0 +1,153 @@
+"""One derivation with its generated functions, each compiled when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from attrs import define, field
+
+from bloompy.engine.generate import Derive, Form, Variant, Workspace, generated
+from bloompy.engine.lower import Derivation
+from bloompy.engine.plan import ScanAll, plan
+from bloompy.engine.relation import Relation
+from bloompy.engine.sites import Site, sites, with_head
+from bloompy.engine.tick import PlainRow
+from bloompy.errors import BloomError
+from bloompy.ir.nodes import Scan
+from bloompy.ir.walk import target_names
+
+Binding = tuple[PlainRow, ...]
+"""The rows of a query's scans."""
+Groups = dict[Any, tuple[list[Any], ...]]
+"""By group the lists of its aggregates' arguments."""
+
+
+@define(eq=False)
+class Runner:
+    """See the module.
+
+    Attributes:
+        required: relations without rows in which the query is empty.
+        scans: positions and relations of the query's own scans.
+        undriven: relations that the query reads in another way, also if it scans them too.
+    """
+
+    derivation: Derivation
+    head: Relation
+    required: tuple[Relation, ...]
+    scans: tuple[tuple[int, Relation], ...]
+    undriven: tuple[str, ...]
+    workspace: Workspace
+    compile: Callable[[Derivation, Variant], Derive]
+    functions: dict[Any, Derive] = field(factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        derivation: Derivation,
+        workspace: Workspace,
+        compile: Callable[[Derivation, Variant], Derive],
+    ) -> Runner:
+        """The runner of a derivation."""
+        required = {reference.collection: None for reference in derivation.references if reference.required}
+        body = enumerate(derivation.query.body)
+        scans = tuple((i, workspace.relations[clause.collection]) for i, clause in body if isinstance(clause, Scan))
+        undriven = {one.collection: None for one in derivation.references if not one.scanned}
+        needed = tuple(workspace.relations[name] for name in required)
+        return cls(derivation, workspace.relations[derivation.head], needed, scans, tuple(undriven), workspace, compile)
+
+    def possible(self) -> bool:
+        """Whether no relation that the query needs is empty."""
+        return all(relation.rows for relation in self.required)
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """Where the query reads relations other than by its scans."""
+        return tuple(sites(self.derivation.query, self.workspace.schemas))
+
+    # -- the forms
+
+    def put(
+        self, driver: int | None, driven: Iterable[PlainRow], rows: dict[Any, PlainRow], new: list[PlainRow], again: list[PlainRow]
+    ) -> None:
+        """Derive from some rows of a scan (None: from all) into `rows` and `new`; what is there into `again`."""
+        self._run(driver, (Form.PUT, driver), driven, rows, new, again)
+
+    def listed(
+        self, driver: int | None, driven: Iterable[PlainRow], out: Any, before: bool, skip: Mapping[int, Any] | None = None
+    ) -> None:
+        """List what follows from some rows of a scan; with aggregates, the arguments by group."""
+        exclusive = skip is not None
+        self._run((driver, exclusive), (Form.LIST, driver, exclusive), driven, out, before, skip)
+
+    def listed_inside(self, driver: int, driven: Iterable[PlainRow], out: Any, inside: frozenset[str]) -> None:
+        """As `listed` before the tick, but for the relations of the own component, which are read as they are."""
+        self._run((driver, inside), (Form.LIST, driver, False, (), inside), driven, out, True, None)
+
+    def find(self, number: int, driven: Iterable[PlainRow], found: dict[Binding, None], before: bool, inner_before: bool) -> None:
+        """The bindings that rows of a site, given by its number, touch."""
+        site = self.sites[number]
+        assert site.clauses is not None
+        driver = len(self.derivation.query.body) + site.driver
+        self._run(("find", number), (Form.FIND, driver, False, site.clauses), driven, found, before, inner_before)
+
+    def bindings(self, driver: int, driven: Iterable[PlainRow], found: dict[Binding, None], before: bool) -> None:
+        """The bindings in which rows of a scan take part."""
+        self._run(("bindings", driver), (Form.FIND, driver), driven, found, before, before)
+
+    def contribute(self, bindings: Iterable[Binding], out: Any, before: bool) -> None:
+        """List what follows from bindings."""
+        self._run("contribute", (Form.CONTRIBUTE,), bindings, out, before)
+
+    def finish(self, group: Any, lists: Any, out: list[PlainRow]) -> None:
+        """List the row (for ranks: the rows) of a group."""
+        self._run("finish", (Form.FINISH,), group, lists, out)
+
+    def supports(self, row: PlainRow, rank: float, inside: frozenset[str] = frozenset()) -> bool:
+        """Whether a row follows from rows that are there, of the own component from those of lower rank."""
+        return bool(self._run("support", (Form.SUPPORT, None, False, (), inside), row, rank))
+
+    @cached_property
+    def checkable(self) -> bool:
+        """Whether `supports` costs less than all rows of a relation."""
+        body, names = with_head(self.derivation.query)
+        steps = plan(body, self.workspace.layouts, bound=frozenset(names))
+        return not self.derivation.aggregates and not any(isinstance(step, ScanAll) for step in steps)
+
+    def _run(self, key: Any, variant: tuple[Any, ...], *arguments: Any) -> Any:
+        function = self.functions.get(key)
+        if function is None:
+            function = self.functions[key] = self.compile(self.derivation, Variant(*variant))
+        try:
+            return function(*arguments)
+        except Exception as error:
+            self._annotate(error)
+            raise
+
+    # -- errors
+
+    def _annotate(self, error: Exception) -> None:
+        """Tell which rule raised and, where an expression of the user did, for which rows."""
+        if any(note.startswith("in rule ") for note in getattr(error, "__notes__", ())):
+            return
+        error.add_note(f"in rule {self.derivation.rule.place}")
+        variables = None if isinstance(error, BloomError) else _variables_of_rule(error)
+        for clause in self.derivation.query.body if variables is not None else ():
+            for name in target_names(getattr(clause, "target", "_")):
+                if variables is not None and name in variables and not name.endswith("_"):
+                    value = variables[name]
+                    if isinstance(clause, Scan) and name == clause.target:
+                        value = self.workspace.schemas[clause.collection].row.make(value)
+                    error.add_note(f"  {name} = {value!r}")
+
+
+def _variables_of_rule(error: Exception) -> Mapping[str, Any] | None:
+    """The variables of the innermost generated function that an exception went through."""
+    found, traceback = None, error.__traceback__
+    while traceback is not None:
+        if generated(traceback.tb_frame.f_code):
+            found = traceback.tb_frame.f_locals
+        traceback = traceback.tb_next
+    return found
