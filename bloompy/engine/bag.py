@@ -21,8 +21,8 @@ from bloompy.agg import AGGREGATES
 _LONG = 1000
 """Beyond so many values a SortedList is quicker than a sorted list."""
 _SCALARS = frozenset({int, str, bytes, bool, float, type(None)})
-_PAIRED = frozenset({"argmin", "argmax", "percentile"})
-"""Aggregates whose arguments are ordered by the second, then the first."""
+_MIXED = object()
+"""The shape of values of several."""
 
 Sorted: TypeAlias = "list[Any] | SortedList"
 
@@ -59,19 +59,26 @@ class Bag:
 
     def add(self, value: Any) -> None:
         """Put in one value. Never raises: what has no order raises when it is aggregated."""
-        if self._values is None and not self._fits(value):
-            self._values = [*self, value]
-            self._counts, self._orders, self._sum = {}, {}, None
-        elif self._values is not None:
-            self._values.append(value)
+        if type(value) is not self._shape or self._shape is float:
+            if self._values is None and not self._fits(value):
+                self._values = [*self, value]
+                self._counts, self._orders, self._sum, self._shape = {}, {}, None, _MIXED
+                self._length += 1
+                return
+            if self._values is not None:
+                self._values.append(value)
+                self._length += 1
+                return
+        counts = self._counts
+        count = counts.get(value)
+        if count is None:
+            counts[value] = 1
+            for paired, order in self._orders.items():
+                self._orders[paired] = _put(order, _place(value, paired))
         else:
-            count = self._counts.get(value, 0)
-            self._counts[value] = count + 1
-            if not count:
-                for paired, order in self._orders.items():
-                    self._orders[paired] = _put(order, _place(value, paired))
-            if self._sum is not None:
-                self._sum += _exact(value)
+            counts[value] = count + 1
+        if self._sum is not None:
+            self._sum += _exact(value)
         self._length += 1
 
     def remove(self, value: Any) -> None:
@@ -98,9 +105,11 @@ class Bag:
         """What a built-in aggregate makes of the values, as `AGGREGATES[name]` does of a list of them."""
         if name == "count":
             return self._length
-        shortcut = _SHORTCUTS.get(name) if self._values is None else None
-        found = shortcut(self) if shortcut is not None else None
-        return AGGREGATES[name](list(self)) if found is None else found
+        if self._values is None and name in _SHORTCUTS:
+            found = _SHORTCUTS[name](self)
+            if found is not None:
+                return found
+        return AGGREGATES[name](list(self))
 
     # -- what the shortcuts need
 
@@ -125,11 +134,11 @@ class Bag:
 
     def ordered(self, paired: bool = False) -> Sorted | None:
         """The different values in order, None where they have none."""
-        shapes = self._shape if isinstance(self._shape, tuple) else (self._shape,)
-        if type(None) in shapes or (paired and len(shapes) != 2):
-            return None
         order = self._orders.get(paired)
         if order is None:
+            shapes = self._shape if isinstance(self._shape, tuple) else (self._shape,)
+            if type(None) in shapes or (paired and len(shapes) != 2):
+                return None
             order = self._orders[paired] = _sorted([_place(value, paired) for value in self._counts])
         return order
 

@@ -15,10 +15,10 @@ from bloompy.engine.generate import Derive, Generator, Variant, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
 from bloompy.engine.plan import Layout
-from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.relation import Difference, Kind, Relation
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
-from bloompy.engine.tick import Batch, Commit, Durable, Environment, PlainRow, Tick
+from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick, Told
 from bloompy.errors import InvariantViolation, KeyConflict
 from bloompy.ir.nodes import Program, Rule
 from bloompy.schema import Key
@@ -48,6 +48,8 @@ class Codegen:
                 relation.base = self._relations[f"{relation.name}!"]
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
         layouts = {one.name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for one in lowered.relations.values()}
+        tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
+        self._nothing = {name: Pending(shown=self._schemas[name].row.make) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
         self._fixpoints = [
             Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict) for one in lowered.components
@@ -98,8 +100,9 @@ class Codegen:
             self._apply(batch)
             self._put_events(batch)
             self._evaluate()
-            self._check_invariants()
-            pending = self._gather_pending(batch)
+            if self._sinks.invariants:
+                self._check_invariants()
+            pending = self._gather_pending(batch) if self._lowered.pending else {}
             ahead = self._commit(pending, commit) if self._durable else {}
         except BaseException:
             self._roll_back()
@@ -117,26 +120,28 @@ class Codegen:
 
     def _apply(self, batch: Batch) -> None:
         """Staged and pending changes meet at the tables; rows pending for scratches hold in this tick."""
-        for name in batch.changes:
+        for name, changes in batch.changes.items():
             if name not in self._pending:
-                self._change(name, Pending(shown=self._schemas[name].row.make), batch)
+                self._change(name, changes, self._nothing[name])
         for name, pending in self._pending.items():
             if self._relations[name].kind is not Kind.TABLE:
                 self._put_transient(self._relations[name], (place.row for place in pending.places.values()))
             elif not pending.settled or name in batch.changes:
-                self._change(name, pending, batch)
+                self._change(name, batch.changes.get(name, {}), pending)
 
-    def _change(self, name: str, pending: Pending, batch: Batch) -> None:
-        relation, changes = self._relations[name], batch.changes.get(name, {})
+    def _change(self, name: str, changes: Mapping[Key, Change], pending: Pending) -> None:
+        relation = self._relations[name]
         rows, touched = relation.rows, False
         new: list[PlainRow] = []
-        if not pending and isinstance(changes, Staged) and rows.keys().isdisjoint(changes.inserts.keys()):
-            new = list(changes.inserts.values())
-            if new:
+        if not pending and isinstance(changes, Staged):
+            if changes.inserts and rows.keys().isdisjoint(changes.inserts.keys()):
                 self._touch(relation)
                 touched = True
+                new = list(changes.inserts.values())
                 rows.update(changes.inserts)
-            changes = changes.changes
+                changes = changes.changes
+            elif not changes.inserts:
+                changes = changes.changes
         try:
             for key in _keys(changes, pending) if pending else changes:
                 held = rows.get(key)
@@ -152,7 +157,8 @@ class Codegen:
                     rows[key] = row
                     new.append(row)
         finally:  # a conflict halfway is rolled back like any other change
-            relation.added(new)
+            if new:
+                relation.added(new)
 
     def _put_events(self, batch: Batch) -> None:
         for name, rows in batch.events.items():
@@ -222,24 +228,30 @@ class Codegen:
         return chain.from_iterable(self._relations[part].rows.values() for part in parts)
 
     def _finish(self, batch: Batch) -> Tick:
-        inserted: dict[str, list[PlainRow]] = {}
-        deleted: dict[str, list[PlainRow]] = {}
+        told: list[Difference] = []
         touched = 0
         self._passing = []
-        for name, relation in self._touched.items():
+        for relation in self._touched.values():
             touched += len(relation.inserted) + len(relation.deleted)
-            collection = self._lowered.relations[name].collection
-            if collection is not None:
-                began, ceased = _difference(relation)
-                if began:
-                    inserted[collection] = began
-                if ceased:
-                    deleted[collection] = ceased
-            if relation.transient or (relation.kind is Kind.TRANSIENT and relation.rows):
+            told.append(relation.difference())
+            if relation.rows if relation.kind is Kind.TRANSIENT else relation.transient:
                 self._passing.append(relation)
-        tick = Tick(batch.step, batch.now, self._sent(), inserted, deleted, touched)
+        sent = self._sent() if self._sinks.channels else {}
         self._settle()
-        return tick
+        return Tick(batch.step, batch.now, sent, touched, lambda: self._tell(told))
+
+    def _tell(self, told: list[Difference]) -> Told:
+        """Rows inserted and deleted by collection, worked out for those who ask."""
+        inserted: dict[str, list[PlainRow]] = {}
+        deleted: dict[str, list[PlainRow]] = {}
+        for difference in told:
+            collection = self._lowered.relations[difference.name].collection
+            if collection is not None:
+                if difference.inserted:
+                    inserted[collection] = difference.inserted
+                if ceased := difference.ceased():
+                    deleted[collection] = ceased
+        return inserted, deleted
 
     def _sent(self) -> dict[str, list[PlainRow]]:
         channels = dict.fromkeys(self._sinks.channels[name] for name in self._touched if name in self._sinks.channels)
@@ -417,23 +429,6 @@ def _keys(keys: Collection[Key], pending: Pending) -> Iterator[Key]:
 def _stood(relation: Relation, row: PlainRow) -> bool:
     """Whether a set of standing rows held a row before this tick."""
     return (relation.key(row) in relation.rows and row not in relation.inserted) or row in relation.deleted
-
-
-def _difference(relation: Relation) -> tuple[list[PlainRow], list[PlainRow]]:
-    """Rows that began to hold, and rows that held at the end of the tick before and do not now."""
-    rows, key = relation.rows, relation.key
-    gone = dict.fromkeys(chain(relation.deleted, relation.previous()))
-    ceased = [row for row in gone if rows.get(key(row)) != row]
-    began = relation.inserted
-    if relation.deleted and began and relation.kind is not Kind.TRANSIENT:
-        before = set(relation.deleted)
-        began = [row for row in began if row not in before or _passes(relation, row)]
-    return began, ceased
-
-
-def _passes(relation: Relation, row: PlainRow) -> bool:
-    """Whether only something of this tick derives a row."""
-    return row in relation.transient and (relation.base is None or relation.base.rows.get(relation.base.key(row)) != row)
 
 
 def _durable_changes(

@@ -85,7 +85,7 @@ def _list(runner: Runner, changes: Changes, out: Any, before: bool) -> None:
     elif len(scans) == 1:
         position, relation = scans[0]
         if rows := relation.deleted if before else relation.inserted:
-            runner.listed(position, rows, out, before)
+            runner.listed(position, rows, out, False)  # what else it reads is the same before and now
     else:
         skip: dict[int, Any] = {position: () for position, _ in runner.scans}
         for position, relation in scans:

@@ -67,6 +67,8 @@ class Fixpoint:
         self.recursion = Recursion(relations, kept if component.recursive else [], touch, conflict)
         self.recursive = [*self.recursion.recursive, *(one for one in self.transient if self._reads_inside(one))]
         self.relations = relations
+        if len(self.parts) == 1 and not (self.recursion.runners or self.transient or self.overlays):
+            self.update = self.parts[0].update  # type: ignore[method-assign]  # most components are one view
 
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""

@@ -382,15 +382,20 @@ class Generator:
                 items = ast.Call(load_name("_ordered"), [self._expression(iterate.source)], [])
                 loop = self._for(iterate.target, items, body, iterate.span)
                 return self._guarded(iterate.source, lambda value: [iterating(loop, value)], items)
-            case Test(Condition(Python(_, (left, right))) as condition) if any(one is condition for one in self.head_tests):
-                sides = [ast.Tuple([self._expression(side)], ast.Load()) for side in (left, right)]  # by identity too: NaN
-                return [at(ast.If(ast.Compare(sides[0], [ast.Eq()], [sides[1]]), body, []), condition.span)]
             case Test(condition):
-                test = self._expression(condition.test)
+                test = self._head_test(condition) or self._expression(condition.test)
                 if not _lazy_lookup(condition.test):
                     return [at(ast.If(test, body, []), condition.span)]
                 return self._try("_truth", test, [at(ast.If(load_name("_truth"), body, []), condition.span)])
         raise AssertionError(step)
+
+    def _head_test(self, condition: Condition) -> ast.expr | None:
+        """Whether a column of the head equals the row's, by identity too, since NaN equals nothing."""
+        match condition.test:
+            case Python(_, (left, right)) if any(one is condition for one in self.head_tests):
+                sides = [ast.Tuple([self._expression(side)], ast.Load()) for side in (left, right)]
+                return place(ast.Compare(sides[0], [ast.Eq()], [sides[1]]), condition.span)
+        return None
 
     def _guarded(self, source: Expression, then: Callable[[ast.expr], list[ast.stmt]], value: ast.expr) -> list[ast.stmt]:
         if not _lazy_lookup(source):
@@ -729,7 +734,10 @@ class Generator:
             state = f"_state_{self.world}{_identifier(collection)}"
             flag = "_inner_before" if self.world else "_before"
             self.prologue[state] = parse(f"{relation}.before() if {flag} else {relation}")
-        self.prologue[name] = parse(f"{state}.{member}")
+        text = f"{state}.{member}"
+        if state is relation and member.startswith("index("):  # quicker than the call, where the index is there
+            text = f"{state}.indexes.get{member[5:]} or {text}"
+        self.prologue[name] = parse(text)
         for frame in self.frames:
             frame[name] = None
         return name

@@ -45,11 +45,12 @@ class Grouped:
         """Take arguments out of groups and put others in; the rows that these groups made and make."""
         old: list[PlainRow] = []
         new: list[PlainRow] = []
-        for group in {**lost, **gained}:
-            made = self._rows.get(group)
-            self._log.append((group, lost.get(group), gained.get(group), made))
-            self._move(group, lost.get(group), gained.get(group))
-            old += made or ()
+        for group in {**lost, **gained} if lost and gained else lost or gained:
+            out, into, made = lost.get(group), gained.get(group), self._rows.get(group)
+            self._log.append((group, out, into, made))
+            self._move(group, out, into)
+            if made:
+                old += made
             lists = self._groups.get(group)
             if lists is None:
                 self._rows.pop(group, None)

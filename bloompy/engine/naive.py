@@ -374,7 +374,8 @@ class Naive:
             if ceased := [row for key, row in old.items() if rows.get(key) != row]:
                 deleted[name] = ceased
         touched = sum(map(len, [*inserted.values(), *deleted.values()]))
-        return Tick(batch.step, batch.now, {name: list(rows) for name, rows in sends.items() if rows}, inserted, deleted, touched)
+        sent = {name: list(rows) for name, rows in sends.items() if rows}
+        return Tick(batch.step, batch.now, sent, touched, lambda: (inserted, deleted))
 
     def _stood(self, name: str) -> Mapping[Key, PlainRow]:
         return (self._state.facts if self._is_table(name) else self._state.standing).rows[name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import count
 
 from bloompy.engine.counting import Conflict, Touch
 from bloompy.engine.difference import Changes, changes_of, gain, lose
@@ -53,12 +54,12 @@ class Recursion:
         if first or (loses and not self.ranked):
             self._recompute(fresh)
         else:
-            if loses:
-                self._delete(changed)
-                self._rederive(fresh)
-            for one, changes in changed:
-                self._seed(one, changes, fresh)
-            self.close(self.recursive, fresh)
+            if loses and not self._deleted(changed, fresh):
+                self._recompute(fresh)
+            else:
+                for one, changes in changed:
+                    self._seed(one, changes, fresh)
+                self.close(self.recursive, fresh)
         for relation in (*self.views, *self.tables):
             relation.net()
 
@@ -93,8 +94,8 @@ class Recursion:
         self.touch(head)
         head.added(new)
         if head.ranks is not None:
-            self.clock += 1
-            head.ranks.update(dict.fromkeys(new, self.clock))
+            head.ranks.update(zip(new, count(self.clock), strict=False))
+            self.clock += len(new)
 
     # -- from the beginning
 
@@ -148,6 +149,16 @@ class Recursion:
         monotone -= {one.collection for one in runner.derivation.references if not one.monotone}
         return any(relation.deleted or relation.name not in monotone for _, relation in changes.sites)
 
+    def _deleted(self, changed: list[tuple[Runner, Changes]], fresh: Fresh) -> bool:
+        """Delete and rederive. False where a rule raised: it may have met rows that go beside rows that come."""
+        try:
+            self._delete(changed)
+            self._rederive(fresh)
+        except Exception:  # if it is the rule's own fault, it will raise again when all is computed anew
+            fresh.clear()
+            return False
+        return True
+
     def _delete(self, changed: list[tuple[Runner, Changes]]) -> None:
         """Take out every row that no longer follows from rows of lower ranks."""
         doomed: list[tuple[Relation, PlainRow]] = []
@@ -167,11 +178,14 @@ class Recursion:
                 self._doom(head, rows, doomed)
 
     def _following(self, runner: Runner, gone: dict[str, list[PlainRow]]) -> list[PlainRow]:
-        """What a rule derived from rows that go, while all of them are still there."""
+        """What a rule derived from rows that go, while all of them are still there, or what was taken to be supported by them."""
         found: list[PlainRow] = []
+        others = [relation for _, relation in runner.scans if relation.name not in self.inside]
         for position, relation in runner.scans:
             if relation.name in gone:
-                runner.listed_inside(position, gone[relation.name], found, self.inside)
+                runner.listed_inside(position, gone[relation.name], found, False, self.inside)
+                if runner.undriven or any(one.inserted or one.deleted for one in others):
+                    runner.listed_inside(position, gone[relation.name], found, True, self.inside)
         return found
 
     def _doom(self, head: Relation, rows: Iterable[PlainRow], doomed: list[tuple[Relation, PlainRow]]) -> None:
@@ -180,11 +194,15 @@ class Recursion:
         assert ranks is not None
         for row in rows:
             rank = ranks.get(row, math.inf)
-            if rank == math.inf or any(one.supports(row, rank, inside) for one in runners):
+            if rank == math.inf:  # it is not there, or goes already
                 continue
-            self.touch(head)
-            head.doom(row)
-            doomed.append((head, head.rows[head.key(row)]))
+            for one in runners:
+                if one.supports(row, rank, inside):
+                    break
+            else:
+                self.touch(head)
+                head.doom(row)
+                doomed.append((head, head.rows[head.key(row)]))
 
     def _rederive(self, fresh: Fresh) -> None:
         """Bring back what still follows from the rows that are left."""

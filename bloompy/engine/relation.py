@@ -13,6 +13,8 @@ from enum import Enum
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from attrs import define
+
 from bloompy.engine.tick import PlainRow
 from bloompy.schema import Key
 
@@ -127,9 +129,11 @@ class Relation:
             self.again.pop(row, None)
 
     def net(self) -> None:
-        """Strike out what was deleted and inserted again in this tick."""
+        """Strike out what was deleted and inserted again in this tick, but for what stood and now is transient."""
         if self.inserted and self.deleted:
-            back = set(self.inserted).intersection(self.deleted)
+            if len(self.inserted) == len(self.deleted) == 1 and self.inserted[0] != self.deleted[0]:
+                return
+            back = {row for row in set(self.inserted).intersection(self.deleted) if not self._passes(row)}
             if back:
                 self.inserted = [row for row in self.inserted if row not in back]
                 self.deleted = [row for row in self.deleted if row not in back]
@@ -147,9 +151,22 @@ class Relation:
                 if self.base is None or self.base.rows.get(key) != row:  # else it has come to stand
                     self._take_out(row)
 
-    def previous(self) -> Iterable[PlainRow]:
-        """The transient rows that `begin` dropped."""
-        return self._emptied.values() if self._emptied is not None else self._saved_transient
+    def difference(self) -> Difference:
+        """What the tick changed, to be worked out when it is asked for."""
+        if self.kind is Kind.TRANSIENT:
+            return Difference(self.name, self.inserted, [], self._emptied, self.rows or {}, self.key)
+        if self.kind is Kind.OVERLAY:
+            gone = dict.fromkeys([*self.deleted, *self._saved_transient])
+            ceased = [row for row in gone if self.rows.get(self.key(row)) != row]
+            before = set(self.deleted)
+            began = [row for row in self.inserted if row not in before or self._passes(row)]
+            return Difference(self.name, began, ceased, None, {}, self.key)
+        self.net()
+        return Difference(self.name, self.inserted, self.deleted, None, {}, self.key)
+
+    def _passes(self, row: PlainRow) -> bool:
+        """Whether only something of this tick derives a row."""
+        return row in self.transient and (self.base is None or self.base.rows.get(self.base.key(row)) != row)
 
     def clear(self) -> None:
         """Empty a view that is to be computed again; `settle` finds the change."""
@@ -234,6 +251,30 @@ class Relation:
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}: {len(self.rows)} rows, +{len(self.inserted)} -{len(self.deleted)}>"
+
+
+@define
+class Difference:
+    """What one tick changed in one relation.
+
+    Attributes:
+        inserted, deleted: rows.
+        emptied: the transient rows of the tick before, all dropped; None without.
+        rows: by key, those that hold now.
+    """
+
+    name: str
+    inserted: list[PlainRow]
+    deleted: list[PlainRow]
+    emptied: dict[Key, PlainRow] | None
+    rows: dict[Key, PlainRow]
+    key: Callable[[PlainRow], Key]
+
+    def ceased(self) -> list[PlainRow]:
+        """The rows that held at the end of the tick before and do not now."""
+        if self.emptied is None:
+            return self.deleted
+        return [row for row in self.emptied.values() if self.rows.get(self.key(row)) != row]
 
 
 class Before:

@@ -42,6 +42,7 @@ class Runner:
     workspace: Workspace
     compile: Callable[[Derivation, Variant], Derive]
     functions: dict[Any, Derive] = field(factory=dict)
+    lists: dict[int | None, Derive] = field(factory=dict)
 
     @classmethod
     def of(
@@ -73,18 +74,32 @@ class Runner:
         self, driver: int | None, driven: Iterable[PlainRow], rows: dict[Any, PlainRow], new: list[PlainRow], again: list[PlainRow]
     ) -> None:
         """Derive from some rows of a scan (None: from all) into `rows` and `new`; what is there into `again`."""
-        self._run(driver, (Form.PUT, driver), driven, rows, new, again)
+        function = self.functions.get(driver) or self._compiled(driver, Variant(Form.PUT, driver))
+        try:
+            function(driven, rows, new, again)
+        except Exception as error:
+            self._annotate(error)
+            raise
 
     def listed(
         self, driver: int | None, driven: Iterable[PlainRow], out: Any, before: bool, skip: Mapping[int, Any] | None = None
     ) -> None:
         """List what follows from some rows of a scan; with aggregates, the arguments by group."""
-        exclusive = skip is not None
-        self._run((driver, exclusive), (Form.LIST, driver, exclusive), driven, out, before, skip)
+        if skip is not None:
+            self._run(("exclusive", driver), (Form.LIST, driver, True), driven, out, before, skip)
+            return
+        function = self.lists.get(driver)
+        if function is None:
+            function = self.lists[driver] = self._compiled(("list", driver), Variant(Form.LIST, driver))
+        try:
+            function(driven, out, before, None)
+        except Exception as error:
+            self._annotate(error)
+            raise
 
-    def listed_inside(self, driver: int, driven: Iterable[PlainRow], out: Any, inside: frozenset[str]) -> None:
-        """As `listed` before the tick, but for the relations of the own component, which are read as they are."""
-        self._run((driver, inside), (Form.LIST, driver, False, (), inside), driven, out, True, None)
+    def listed_inside(self, driver: int, driven: Iterable[PlainRow], out: Any, before: bool, inside: frozenset[str]) -> None:
+        """As `listed`, but the relations of the own component are read as they are in any case."""
+        self._run((driver, inside), (Form.LIST, driver, False, (), inside), driven, out, before, None)
 
     def find(self, number: int, driven: Iterable[PlainRow], found: dict[Binding, None], before: bool, inner_before: bool) -> None:
         """The bindings that rows of a site, given by its number, touch."""
@@ -103,11 +118,21 @@ class Runner:
 
     def finish(self, group: Any, lists: Any, out: list[PlainRow]) -> None:
         """List the row (for ranks: the rows) of a group."""
-        self._run("finish", (Form.FINISH,), group, lists, out)
+        function = self.functions.get("finish") or self._compiled("finish", Variant(Form.FINISH))
+        try:
+            function(group, lists, out)
+        except Exception as error:
+            self._annotate(error)
+            raise
 
     def supports(self, row: PlainRow, rank: float, inside: frozenset[str] = frozenset()) -> bool:
         """Whether a row follows from rows that are there, of the own component from those of lower rank."""
-        return bool(self._run("support", (Form.SUPPORT, None, False, (), inside), row, rank))
+        function = self.functions.get("support") or self._compiled("support", Variant(Form.SUPPORT, inside=inside))
+        try:
+            return function(row, rank)  # type: ignore[no-any-return]  # a generated function
+        except Exception as error:
+            self._annotate(error)
+            raise
 
     @cached_property
     def checkable(self) -> bool:
@@ -117,14 +142,16 @@ class Runner:
         return not self.derivation.aggregates and not any(isinstance(step, ScanAll) for step in steps)
 
     def _run(self, key: Any, variant: tuple[Any, ...], *arguments: Any) -> Any:
-        function = self.functions.get(key)
-        if function is None:
-            function = self.functions[key] = self.compile(self.derivation, Variant(*variant))
+        function = self.functions.get(key) or self._compiled(key, Variant(*variant))
         try:
             return function(*arguments)
         except Exception as error:
             self._annotate(error)
             raise
+
+    def _compiled(self, key: Any, variant: Variant) -> Derive:
+        function = self.functions[key] = self.compile(self.derivation, variant)
+        return function
 
     # -- errors
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from attrs import Factory, define, field, frozen
@@ -65,6 +66,9 @@ class Change:
         Raises:
             the exception that `conflict(one row, other row)` makes, when it still has two at the end.
         """
+        if held is None and len(self.operations) == 1:
+            operation, row = self.operations[0]
+            return (None, False) if operation == "delete" else (row, True)
         rows = [] if held is None else [held]
         placed: list[PlainRow] = []
         for operation, row in self.operations:
@@ -122,6 +126,10 @@ class Durable:
         return not self.deleted and not self.upserted
 
 
+Told: TypeAlias = "tuple[Mapping[str, list[PlainRow]], Mapping[str, list[PlainRow]]]"
+"""Rows inserted and rows deleted, by collection."""
+
+
 @define
 class Tick:
     """A finished tick.
@@ -129,17 +137,28 @@ class Tick:
     Attributes:
         step, now: number and time of the tick.
         sent: rows sent by channel (loopbacks and stdio too), in a deterministic order.
-        inserted: rows that began to hold, by collection; a transient row begins anew in every tick that has it.
-        deleted: rows that held at the end of the tick before and do not now.
         touched: rows that changed in any collection, a measure of the work done.
     """
 
     step: int
     now: float
-    sent: Mapping[str, list[PlainRow]] = field(factory=dict)
-    inserted: Mapping[str, list[PlainRow]] = field(factory=dict)
-    deleted: Mapping[str, list[PlainRow]] = field(factory=dict)
-    touched: int = 0
+    sent: Mapping[str, list[PlainRow]]
+    touched: int
+    _tell: Callable[[], Told] = field(repr=False)
+
+    @cached_property
+    def inserted(self) -> Mapping[str, list[PlainRow]]:
+        """Rows that began to hold, by collection; a transient row begins anew in every tick that has it."""
+        return self._told[0]
+
+    @cached_property
+    def deleted(self) -> Mapping[str, list[PlainRow]]:
+        """Rows, by collection, that held at the end of the tick before and do not now."""
+        return self._told[1]
+
+    @cached_property
+    def _told(self) -> Told:
+        return self._tell()
 
 
 Commit: TypeAlias = Callable[[Durable], None]
