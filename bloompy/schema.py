@@ -124,16 +124,19 @@ class Schema:
 
         One-column collections take a bare value. An int in a float column becomes a float.
         """
+        width = len(self.columns)
         if not isinstance(row, tuple):
-            if self.width != 1:
+            if width != 1:
                 raise RowError(f"{collection}: {row!r} is no row", hint=f"give a tuple of {self}")
             row = (row,)
-        if len(row) != len(self.columns):
-            if self.width == 1:
+        if len(row) != width:
+            if width == 1:
                 row = (tuple(row),)
             else:
                 raise RowError(f"{collection}: {tuple(row)!r} has {len(row)} values", hint=f"its columns are {self}")
-        plain = self._typed(collection, row) if self._checks else row if type(row) is tuple else tuple(row)
+        plain = row if type(row) is tuple else tuple(row)
+        if self._checks:
+            plain = self._typed(collection, plain)
         for i in self.nan_keys:
             if plain[i] != plain[i]:
                 raise self._bad(collection, i, plain[i], "is NaN in a key", "NaN equals nothing, so the row could not be found")
@@ -208,13 +211,15 @@ class Schema:
 
     def _typed(self, collection: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """The row with every typed column checked."""
-        values = list(row)
         for i, check in self._checks:
+            given = row[i]
             try:
-                values[i] = check(values[i])
+                value = check(given)
             except (TypeError, ValueError) as error:
-                raise self._bad(collection, i, values[i], f"is not of type {self.columns[i].text}", str(error)) from None
-        return tuple(values)
+                raise self._bad(collection, i, given, f"is not of type {self.columns[i].text}", str(error)) from None
+            if value is not given:
+                row = (*row[:i], value, *row[i + 1 :])
+        return row
 
     def _bad(self, collection: str, i: int, value: Any, what: str, hint: str) -> RowError:
         return RowError(f"{collection}.{self.columns[i].name}: {value!r} {what}", hint=hint or f"its columns are {self}")
