@@ -16,7 +16,8 @@ NAMES = [
     "import_time", "tick_cost", "chain", "get_by_key", "many_rules", "projection", "grouping",  # one tick
     "incremental", "fqpath", "reachability",  # changes one a tick
     "closure", "tc", "sg", "points_to", "triangles",  # bulk fixpoints
-    "requests", "wordcount",  # processes
+    "memory",
+    "requests", "group_commit", "wordcount",  # processes
 ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ See `docs/cheat-sheet.md` for the language on one page.
 from typing import TYPE_CHECKING
 
 from bloompy import agg, errors
+from bloompy import lattices as lattice
 from bloompy.agg import aggregate
 from bloompy.declarations import channel, interface, loopback, module, param, periodic, scratch, stdio, table
 from bloompy.engine.tick import Tick
@@ -35,6 +36,7 @@ __all__ = [
     "interface",
     "invariant",
     "key",
+    "lattice",
     "loopback",
     "module",
     "param",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, TypeVarTuple,
 from bloompy.display import table_html
 from bloompy.errors import DeclarationError, UsageError
 from bloompy.ir.nodes import Kind, Parameter
-from bloompy.schema import Key, Row, Schema, parse_schema, resolver
+from bloompy.lattices import Lattice
+from bloompy.schema import Column, Key, Row, Schema, parse_schema, resolver, schema_of
 from bloompy.span import Span
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Collection(Generic[R, *Ts]):
 
     def equals(self, other: Collection[Any, *tuple[Any, ...]]) -> bool:
         """Whether two declarations say the same."""
-        mine = (self.kind, self.schema, self.durable, self.period)
-        return mine == (other.kind, other.schema, other.durable, other.period)
+        mine = (self.kind, self.schema, self.durable, self.period, self.lattice)
+        return mine == (other.kind, other.schema, other.durable, other.period, other.lattice)
 
     # -- outside rules: staging
 
@@ -131,6 +132,11 @@ class Collection(Generic[R, *Ts]):
             )
         return self._port
 
+    @property
+    def lattice(self) -> type[Lattice] | None:
+        """Of a collection declared as a lattice, which."""
+        return None
+
     # -- inside rules: read as source by the compiler, typed here for mypy and pyright, never run
 
     def __le__(self, query: Iterable[R | tuple[*Ts]] | R | tuple[*Ts]) -> None:
@@ -165,6 +171,31 @@ class Table(Collection[R, *Ts]):
     def upsert(self, *rows: R | tuple[*Ts]) -> None:
         """Stage rows for the next tick that replace those of their keys."""
         self._bound().stage(self.name, "upsert", rows)
+
+
+class LatticeCollection(Collection[Any, Any]):
+    """One value that only grows, from tick to tick: `lattice.lmax()` and the like. `insert` merges values into it."""
+
+    def __init__(self, declared: Lattice) -> None:
+        found = declared.lattice
+        schema = schema_of([Column("value", found, found.__name__, key=False)], declared.span)
+        super().__init__("table", schema, declared.span, durable=declared.durable)
+
+    @property
+    def lattice(self) -> type[Lattice]:
+        """Which lattice it is of."""
+        found: type[Lattice] = self.schema.columns[0].type
+        return found
+
+    @property
+    def value(self) -> Any:
+        """The value at the end of the last tick; the bottom of the lattice while nothing was put in."""
+        found = self._bound().row(self.name, ())
+        return self.lattice.bottom if found is None else found[0]
+
+    def __repr__(self) -> str:
+        shown = f"lattice {self.name} ({self.lattice.__name__})"
+        return f"<{shown}>" if self._port is None else f"<{shown}: {self.value!r}>"
 
 
 class Scratch(Collection[R, *Ts]):

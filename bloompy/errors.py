@@ -129,7 +129,7 @@ class UnsupportedStatement(RuleError):
 
 
 class Unstratifiable(RuleError):
-    """Recursion through negation, aggregation or `get` within a tick; shows the cycle rule by rule."""
+    """Recursion through negation, aggregation, `get` or a lattice value used non-monotonically within a tick; shows the cycle."""
 
     code = "BLM207"
 
@@ -204,7 +204,7 @@ class InvariantViolation(BloomError):
 
 
 class UnorderableValues(BloomError):
-    """Values that an aggregate or a rank must order and cannot; names rule, group and values."""
+    """Values that an aggregate, a rank or a lattice must order and cannot; names rule and group, or collection, and values."""
 
     code = "BLM304"
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 import attrs
 
 from bloompy.analysis.strata import strata
-from bloompy.declarations import Collection, ModuleDeclaration, Param, Table
+from bloompy.declarations import Collection, LatticeCollection, ModuleDeclaration, Param, Table
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Environment, Evaluator, Scope, Tick
 from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, RuleError, UsageError
@@ -20,6 +20,7 @@ from bloompy.ir.rewrite import prefixed
 from bloompy.lang.compile import check_helper, compile_method
 from bloompy.lang.methods import RuleMethod
 from bloompy.lang.scope import ClassScope
+from bloompy.lattices import Lattice
 from bloompy.schema import parse_schema
 from bloompy.span import UNKNOWN, Span
 
@@ -69,6 +70,11 @@ class Bloom:
     @classmethod
     def _compile(cls) -> None:
         """Read the class body; everything wrong in it is a RuleError."""
+        for name, value in list(cls.__dict__.items()):
+            if isinstance(value, Lattice):
+                declared = LatticeCollection(value)
+                declared.__set_name__(cls, name)
+                setattr(cls, name, declared)
         own = {name: value for name, value in cls.__dict__.items() if isinstance(value, _DECLARATIONS)}
         for name, declaration in own.items():
             if name in RESERVED:
@@ -105,7 +111,7 @@ class Bloom:
         def environment(address: str) -> Environment:
             return Environment(address, scopes, values, methods, debug)
 
-        machine = Machine(cls.program_ir, environment, _evaluator(evaluator), me, seed, clock)
+        machine = Machine(cls.program_ir, environment, _evaluator(evaluator, cls.program_ir), me, seed, clock)
         self.__dict__["_machine"] = machine
         for name, handle in _handles(cls, machine, values, "").items():
             self.__dict__[name] = handle
@@ -186,12 +192,12 @@ def _deliver(machine: Machine, channel: nodes.Collection, rows: list[tuple[Any, 
                 machine.deliver(channel.name, row)
 
 
-def _evaluator(name: str) -> type[Evaluator]:
-    if name == "codegen":
+def _evaluator(name: str, program: nodes.Program) -> type[Evaluator]:
+    if name == "codegen" and not any(collection.schema.lattices for collection in program.collections):
         from bloompy.engine.codegen import Codegen
 
         return Codegen
-    if name == "naive":
+    if name in ("naive", "codegen"):
         from bloompy.engine.naive import Naive
 
         return Naive
@@ -296,7 +302,14 @@ def _collections(cls: type[Bloom]) -> dict[str, nodes.Collection]:
             if isinstance(period, Param):
                 period = nodes.Parameter(_parameter_name(cls, period, declaration))
             found[name] = nodes.Collection(
-                name, declaration.kind, declaration.schema, declaration.durable, period, cls._owners[name].__qualname__, declaration.span
+                name,
+                declaration.kind,
+                declaration.schema,
+                declaration.durable,
+                period,
+                cls._owners[name].__qualname__,
+                declaration.span,
+                declaration.lattice is not None,
             )
         elif isinstance(declaration, ModuleDeclaration):
             inner = _inner(declaration)
@@ -339,7 +352,7 @@ def _is_helper(owner: type, name: str, value: object) -> bool:
 
 
 def _program(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> nodes.Program:
-    rules: list[nodes.Rule] = []
+    rules = [_bottom_rule(cls, one) for one in cls._declared.values() if isinstance(one, LatticeCollection)]
     temporaries: list[nodes.Collection] = []
     for name, declaration in cls._declared.items():
         if isinstance(declaration, RuleMethod):
@@ -349,6 +362,17 @@ def _program(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> n
         elif isinstance(declaration, ModuleDeclaration):
             rules += prefixed(_inner(declaration).program_ir, name, SHARED).rules
     return nodes.Program(cls.__qualname__, (*collections.values(), *temporaries), tuple(rules), tuple(_defaults(cls, "")))
+
+
+_BOTTOM = "\u00b7bottom"
+"""In `Rule.scope`, marks the rule that gives a lattice its bottom."""
+
+
+def _bottom_rule(cls: type[Bloom], declared: LatticeCollection) -> nodes.Rule:
+    """A lattice holds its bottom from the first tick on."""
+    query = nodes.Select((nodes.Global("bottom", declared.span),), (), declared.span)
+    label, scope = f"{cls._owners[declared.name].__name__}.{declared.name}", f"{declared.name}{_BOTTOM}"
+    return nodes.Rule(label, -1, "rule", declared.name, "<=", query, scope=scope, span=declared.span)
 
 
 # --- instances --------------------------------------------------------------------------------------------------
@@ -401,6 +425,8 @@ def _scopes(cls: type[Bloom]) -> dict[str, Scope]:
             found[_scope_name(name, declaration)] = Scope(function.__globals__, _closure(function))
         elif isinstance(declaration, ModuleDeclaration):
             found |= {f"{name}.{scope}": inner for scope, inner in _scopes(_inner(declaration)).items()}
+        elif isinstance(declaration, LatticeCollection):
+            found[f"{name}{_BOTTOM}"] = Scope({"bottom": declaration.lattice.bottom}, {})
     return found
 
 

@@ -18,7 +18,8 @@ from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 from attrs import evolve, field, frozen
 
-from bloompy.errors import RowError, SchemaError
+from bloompy.errors import RowError, SchemaError, UnorderableValues
+from bloompy.lattices import NAMES, Lattice, is_lattice
 from bloompy.span import Span
 
 Key: TypeAlias = Any
@@ -53,6 +54,7 @@ class Schema:
         index: positions by column name.
         key_of: the key of a plain row.
         nan_keys: positions of the key columns that could hold a NaN, which is refused.
+        lattices: positions of the value columns with their lattices, where they are lattices: then rows of one key merge.
     """
 
     columns: tuple[Column, ...]
@@ -61,6 +63,7 @@ class Schema:
     index: Mapping[str, int] = field(init=False, eq=False, repr=False)
     key_of: Callable[[tuple[Any, ...]], Key] = field(init=False, eq=False, repr=False)
     nan_keys: tuple[int, ...] = field(init=False, eq=False, repr=False)
+    lattices: tuple[tuple[int, type[Lattice]], ...] = field(init=False, eq=False, repr=False)
     _checks: tuple[tuple[int, Check], ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -71,6 +74,8 @@ class Schema:
         typed = [(i, column.type) for i, column in enumerate(self.columns) if column.type is not Any]
         put(self, "_checks", tuple((i, check_of(annotation)) for i, annotation in typed))
         put(self, "nan_keys", tuple(i for i in self.key_indexes if self.columns[i].type not in (int, str, bytes, bool)))
+        growing = [(i, column.type) for i, column in enumerate(self.columns) if not column.key and is_lattice(column.type)]
+        put(self, "lattices", tuple(growing))
 
     @property
     def width(self) -> int:
@@ -119,16 +124,19 @@ class Schema:
 
         One-column collections take a bare value. An int in a float column becomes a float.
         """
+        width = len(self.columns)
         if not isinstance(row, tuple):
-            if self.width != 1:
+            if width != 1:
                 raise RowError(f"{collection}: {row!r} is no row", hint=f"give a tuple of {self}")
             row = (row,)
-        if len(row) != len(self.columns):
-            if self.width == 1:
+        if len(row) != width:
+            if width == 1:
                 row = (tuple(row),)
             else:
                 raise RowError(f"{collection}: {tuple(row)!r} has {len(row)} values", hint=f"its columns are {self}")
-        plain = self._typed(collection, row) if self._checks else row if type(row) is tuple else tuple(row)
+        plain = row if type(row) is tuple else tuple(row)
+        if self._checks:
+            plain = self._typed(collection, plain)
         for i in self.nan_keys:
             if plain[i] != plain[i]:
                 raise self._bad(collection, i, plain[i], "is NaN in a key", "NaN equals nothing, so the row could not be found")
@@ -155,15 +163,63 @@ class Schema:
                 return False
         return True
 
-    def _typed(self, collection: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The row with every typed column checked."""
+    def lifted(self, collection: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A derived row with what its lattice columns were given as values of their lattices.
+
+        Raises:
+            RowError: for what cannot be one.
+        """
         values = list(row)
-        for i, check in self._checks:
+        for i, found in self.lattices:
             try:
-                values[i] = check(values[i])
-            except TypeError as error:
+                values[i] = found.lift(values[i])
+            except (TypeError, ValueError) as error:
                 raise self._bad(collection, i, values[i], f"is not of type {self.columns[i].text}", str(error)) from None
         return tuple(values)
+
+    def merged(self, collection: str, held: tuple[Any, ...], row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Two rows of one key as one, column by column; `held` itself where the other adds nothing. For schemas with lattices.
+
+        Raises:
+            UnorderableValues: for values that cannot be compared, naming collection and rows.
+        """
+        if held == row:
+            return held
+        values = list(held)
+        try:
+            for i, found in self.lattices:
+                values[i] = found.merge(held[i], row[i])
+        except UnorderableValues as error:
+            rows = f"{self.row.make(held)!r} and {self.row.make(row)!r}"
+            raise UnorderableValues(f"{collection}: cannot merge {rows}: {error.message}", hint=error.hint) from None
+        merged = tuple(values)
+        return held if merged == held else merged
+
+    def merged_all(self, collection: str, rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Rows of one key as one, each lattice merging all its values at once."""
+        if len(rows) < 3:
+            return self.merged(collection, rows[0], rows[-1])
+        values = list(rows[0])
+        try:
+            for i, found in self.lattices:
+                values[i] = found.merge_all([row[i] for row in rows])
+        except UnorderableValues as error:
+            key = ", ".join(f"{self.columns[i].name}={rows[0][i]!r}" for i in self.key_indexes)
+            where = f" of {key}" if key else ""
+            raise UnorderableValues(f"{collection}: cannot merge the rows{where}: {error.message}", hint=error.hint) from None
+        return tuple(values)
+
+    def _typed(self, collection: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The row with every typed column checked."""
+        for i, check in self._checks:
+            given = row[i]
+            try:
+                value = check(given)
+            except (TypeError, ValueError) as error:
+                raise self._bad(collection, i, given, f"is not of type {self.columns[i].text}", str(error)) from None
+            if value is not given:
+                row = (*row[:i], value, *row[i + 1 :])
+        return row
 
     def _bad(self, collection: str, i: int, value: Any, what: str, hint: str) -> RowError:
         return RowError(f"{collection}.{self.columns[i].name}: {value!r} {what}", hint=hint or f"its columns are {self}")
@@ -203,6 +259,8 @@ def check_of(annotation: Any) -> Check:
         return lambda value: value
     if annotation is None or annotation is type(None):
         return _check_class(type(None))
+    if is_lattice(annotation):
+        return annotation.lift  # type: ignore[no-any-return]
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Union or origin is types.UnionType:
         return _check_union([check_of(argument) for argument in arguments])
@@ -317,9 +375,26 @@ def schema_of(columns: list[Column], span: Span | None = None, row: type[Row] | 
             raise SchemaError(f"two columns are named {name!r}", span, hint="give each column a name of its own")
     if sum(column.address for column in columns) > 1:
         raise SchemaError("two columns are marked @", span, hint="a message has one destination")
+    _check_lattices(columns, span)
     schema = Schema(tuple(columns), row or _row_class(tuple(names)))
     schema.row.schema = schema
     return schema
+
+
+def _check_lattices(columns: list[Column], span: Span | None) -> None:
+    """Rows of one key merge, or they do not: a lattice has no place in the key, nor beside a value that cannot merge."""
+    for column in columns:
+        if column.key and is_lattice(column.type):
+            hint = f'a value of a key cannot grow: put it behind the arrow, as in "id -> {column.name}: {column.text}"'
+            raise SchemaError(f"the key column {column.name!r} is of the lattice {column.text}", span, hint=hint)
+    values = [column for column in columns if not column.key]
+    plain = [column for column in values if not is_lattice(column.type)]
+    if plain and len(plain) < len(values):
+        raise SchemaError(
+            f"the value column {plain[0].name!r} is no lattice, others are: two rows of one key could not merge",
+            span,
+            hint="make all value columns lattices (lmax, lmin, lset, …), or put the others into the key or a collection of their own",
+        )
 
 
 def _split(text: str) -> Iterator[str]:
@@ -376,7 +451,7 @@ def resolver(frame: types.FrameType) -> Resolve:
         while around is not None and around.f_globals is frame.f_globals:
             scope = {**around.f_locals, **scope}
             around = around.f_back
-        return eval(text, dict(frame.f_globals), scope)
+        return eval(text, {**NAMES, **frame.f_globals}, scope)
 
     return resolve
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from bloompy.analysis.growth import misused
 from bloompy.ir.nodes import (
     Aggregate,
     Clause,
@@ -23,6 +24,7 @@ from bloompy.ir.nodes import (
     TickValue,
 )
 from bloompy.ir.walk import parts, walk
+from bloompy.schema import Schema
 from bloompy.span import Span
 
 _MONOTONE_FORMS = frozenset({"_0 and _1", "_0 or _1"})
@@ -34,7 +36,7 @@ class Reference:
     """A collection read by a query.
 
     Attributes:
-        monotone: more rows in the collection can only mean more rows of the query.
+        monotone: more rows in the collection, and grown lattice values in them, can only mean more rows of the query.
         scanned: it is read by a `for` of the query itself.
         required: the query is empty while the collection is.
     """
@@ -46,9 +48,15 @@ class Reference:
     span: Span
 
 
-def references(rule: Rule) -> list[Reference]:
-    """The collections that a rule reads."""
-    return list(_of_select(rule.query))
+def references(rule: Rule, schemas: Mapping[str, Schema]) -> list[Reference]:
+    """The collections that a rule reads.
+
+    Args:
+        rule: it.
+        schemas: by collection.
+    """
+    wrongly = misused(rule, schemas)
+    return [evolve(one, monotone=one.monotone and one.collection not in wrongly) for one in _of_select(rule.query)]
 
 
 def reads_tick(rule: Rule) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from bloompy.analysis.dependencies import Reference, references
+from bloompy.analysis.growth import misused
 from bloompy.errors import Unstratifiable
 from bloompy.ir.nodes import Program, Rule
+from bloompy.schema import Schema
 
 
 @frozen
@@ -24,15 +26,16 @@ def strata(program: Program) -> list[list[Rule]]:
     """The `<=` rules (and temporaries') in groups: each needs only itself and groups before it; recursive rules share one.
 
     Raises:
-        Unstratifiable: for recursion through negation, aggregation or `get`, with the cycle rule by rule.
+        Unstratifiable: for recursion through negation, aggregation, `get` or a lattice value used non-monotonically, with the
+            cycle rule by rule.
     """
     rules = [rule for rule in program.rules if rule.head and rule.operator in ("<=", "=")]
-    edges = [Edge(reference, rule.head, rule) for rule in rules for reference in references(rule)]
+    edges = [Edge(reference, rule.head, rule) for rule in rules for reference in references(rule, program.schemas)]
     order = components([collection.name for collection in program.collections], edges)
     where = {name: i for i, component in enumerate(order) for name in component}
     for edge in edges:
         if not edge.reference.monotone and where[edge.reference.collection] == where[edge.head]:
-            raise _cycle_error(edge, [one for one in edges if where[one.head] == where[edge.head]])
+            raise _cycle_error(edge, [one for one in edges if where[one.head] == where[edge.head]], program.schemas)
     groups: list[list[Rule]] = [[] for _ in order]
     for rule in rules:
         groups[where[rule.head]].append(rule)
@@ -85,17 +88,28 @@ def strongly_connected(below: Mapping[str, Sequence[str]]) -> list[list[str]]:
     return found
 
 
-def _cycle_error(broken: Edge, edges: Sequence[Edge]) -> Unstratifiable:
+def _cycle_error(broken: Edge, edges: Sequence[Edge], schemas: Mapping[str, Schema]) -> Unstratifiable:
     path = [broken, *_path(broken.head, broken.reference.collection, edges)]
     lines = [
-        f"  {edge.head} <= … {'not ' if not edge.reference.monotone else ''}{edge.reference.collection} …   ({edge.rule.place})"
+        f"  {edge.head} <= … {_how(edge, schemas)}{edge.reference.collection} …   ({edge.rule.place})"
         for edge in path
     ]
+    by_value = broken.reference.collection in misused(broken.rule, schemas)
+    what = "a lattice value used non-monotonically" if by_value else "negation, aggregation or get"
+    hint = "break the cycle with <+ (the result then counts in the next tick), or with a lower collection"
+    if by_value:
+        hint = "put the value into a column of its own lattice, or compare it in the direction of its growth; or " + hint
     return Unstratifiable(
-        f"{broken.head!r} depends on itself through negation, aggregation or get, within one tick:\n" + "\n".join(lines),
+        f"{broken.head!r} depends on itself through {what}, within one tick:\n" + "\n".join(lines),
         broken.reference.span if broken.reference.span.line else broken.rule.span,
-        hint="break the cycle with <+ (the result then counts in the next tick), or with a lower collection",
+        hint=hint,
     )
+
+
+def _how(edge: Edge, schemas: Mapping[str, Schema]) -> str:
+    if edge.reference.monotone:
+        return ""
+    return "the value of " if edge.reference.collection in misused(edge.rule, schemas) else "not "
 
 
 def _path(start: str, goal: str, edges: Sequence[Edge]) -> list[Edge]:

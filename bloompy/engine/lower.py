@@ -139,7 +139,7 @@ class _Lowering:
         self.schemas = {collection.name: collection.schema for collection in program.collections}
         self.rules = [self._driven(rule) for rule in program.rules]
         self.heads = [self._head(i, rule) for i, rule in enumerate(self.rules)]
-        self.references = [tuple(references(rule)) for rule in self.rules]
+        self.references = [tuple(references(rule, self.schemas)) for rule in self.rules]
         self.stands: dict[str, bool] = {}
         self.passes: dict[str, bool] = {}
 
@@ -159,11 +159,12 @@ class _Lowering:
         collection = self.program.by_name[rule.head]
         if rule.operator in ("<=", "="):
             table = collection.kind == "table"
-            checked = self.debug or collection.durable
+            checked = self.debug or collection.durable or bool(collection.schema.lattices)
             return _Head(rule.head, collection.schema, table, rule.head, checked)
         if rule.operator == "<~":
             return self._sink(f"·send {number}", rule, collection)
-        return self._sink(f"·pending {number}", rule, collection if collection.durable or self.debug else None)
+        checked = collection.durable or self.debug or bool(collection.schema.lattices)
+        return self._sink(f"·pending {number}", rule, collection if checked else None)
 
     @staticmethod
     def _sink(name: str, rule: Rule, collection: Collection | None) -> _Head:

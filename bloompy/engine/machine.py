@@ -24,6 +24,7 @@ DEAD_LETTER_LIMIT = 1_000
 
 _SHORTEST_S = 1e-6  # what a float still tells apart in the seconds since 1970
 
+
 @define
 class Timer:
     """A periodic collection: its period in seconds, when it is due next, how often it has fired."""
@@ -290,6 +291,4 @@ def _is_row(schema: Schema, given: Any) -> bool:
 
 
 def _bad_key(schema: Schema, collection: str, given: Any) -> Exception:
-
-
     return RowError(f"{collection}: {given!r} is neither a row nor a key", hint=f"its columns are {schema}")

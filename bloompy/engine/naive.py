@@ -53,10 +53,14 @@ class Facts:
         return copy
 
     def insert(self, name: str, row: PlainRow, origin: str) -> bool:
-        """Whether the row is new. Raises KeyConflict where its key has another row."""
+        """Whether the row is new, or merges into that of its key. Raises KeyConflict where its key has another row."""
         schema = self.program.by_name[name].schema
         key = schema.key_of(row)
         held = self.rows[name].get(key)
+        if held is not None and schema.lattices:
+            merged = schema.merged(name, held, row)
+            self.put(name, key, merged, origin)
+            return merged != held
         if held is not None and held != row:
             raise _conflict(schema, name, (held, row), (self.origins[name][key], origin))
         if held is None:
@@ -187,9 +191,11 @@ class Naive:
         Raises:
             KeyConflict: for two rows of one key.
         """
+        schema = self.program.by_name[name].schema
+        if schema.lattices:
+            return _after_merging(schema, name, facts.rows[name], pending, changes)
         rows = dict(facts.rows[name])
         origins = facts.origins[name]
-        schema = self.program.by_name[name].schema
         for key, row in pending.deletes:
             if key in rows and (row is None or row == rows[key]):
                 del rows[key]
@@ -226,7 +232,10 @@ class Naive:
 
     def _derive(self, rule: Rule, facts: Facts, batch: Batch) -> int:
         """How many new rows a rule derives."""
-        return sum(facts.insert(rule.head, row, rule.place) for row in self._rows(rule, facts, batch))
+        rows = self._rows(rule, facts, batch)
+        if self.program.schemas[rule.head].lattices:  # at once: element by element, a set would be copied each time
+            rows = _merged_by_key(self.program.schemas[rule.head], rule, rows)
+        return sum(facts.insert(rule.head, row, rule.place) for row in rows)
 
     def _rows(self, rule: Rule, facts: Facts, batch: Batch) -> list[PlainRow]:
         """What a rule derives, checked where it leaves the tick's memory."""
@@ -241,7 +250,7 @@ class Naive:
             raise
 
     def _checked(self, collection: Collection, row: PlainRow) -> PlainRow:
-        if self.environment.debug or collection.durable or collection.kind in EVENTS:
+        if self.environment.debug or collection.durable or collection.kind in EVENTS or collection.schema.lattices:
             return collection.schema.check(collection.name, row)
         for i in collection.schema.key_indexes:
             if isinstance(row[i], float) and math.isnan(row[i]):
@@ -277,7 +286,9 @@ class Naive:
                     continue
                 key = schema.key_of(row)
                 known, origin, upsert = mine.places.get(key, (row, rule.place, False))
-                if known != row:
+                if schema.lattices:
+                    known = schema.merged(rule.head, known, row)
+                elif known != row:
                     raise _conflict(schema, rule.head, (known, row), (origin, rule.place))
                 mine.places[key] = (known, origin, upsert or rule.operator == "<+-")
         return {name: one for name, one in pending.items() if one.places or one.deletes}
@@ -313,11 +324,12 @@ class Naive:
             return rule.kind == "bootstrap" or reads_tick(rule)
 
         def may_be_transient(rule: Rule) -> bool:
-            return of_this_tick(rule) or any(one.collection in transient for one in references(rule))
+            return of_this_tick(rule) or any(one.collection in transient for one in references(rule, self.program.schemas))
 
         def may_stand(rule: Rule) -> bool:
             return not of_this_tick(rule) and all(
-                one.collection not in transient or (one.monotone and one.collection in standing) for one in references(rule)
+                one.collection not in transient or (one.monotone and one.collection in standing)
+                for one in references(rule, self.program.schemas)
             )
 
         _close(transient, rules, may_be_transient, tables)
@@ -391,6 +403,37 @@ def _close(names: set[str], rules: Iterable[Rule], test: Any, tables: set[str]) 
         new = {rule.head for rule in rules if rule.head not in names and rule.head not in tables and test(rule)}
         names |= new
         found = bool(new)
+
+
+def _merged_by_key(schema: Schema, rule: Rule, rows: Iterable[PlainRow]) -> list[PlainRow]:
+    """The rows of each key as one."""
+    groups: dict[Key, list[PlainRow]] = {}
+    for row in rows:
+        groups.setdefault(schema.key_of(row), []).append(row)
+    return [schema.merged_all(rule.head, group) for group in groups.values()]
+
+
+def _after_merging(
+    schema: Schema, name: str, held: Mapping[Key, PlainRow], pending: Pending, changes: Mapping[Key, Change]
+) -> dict[Key, PlainRow]:
+    """`Naive._after` for a table whose rows merge: nothing conflicts, `<+-` replaces the row and merges with what is put in as well."""
+    rows = dict(held)
+    merge = partial(schema.merged, name)
+    for key, row in pending.deletes:
+        if key in rows and (row is None or row == rows[key]):
+            del rows[key]
+    for key, (_, _, upsert) in pending.places.items():
+        if upsert:
+            rows.pop(key, None)
+    for key, change in changes.items():
+        found = change.merge(rows.get(key), partial(schema.merged_all, name))
+        if found is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = found
+    for key, (row, _, _) in pending.places.items():
+        rows[key] = merge(rows[key], row) if key in rows else row
+    return rows
 
 
 def _conflict(schema: Schema, name: str, rows: tuple[PlainRow, PlainRow], origins: tuple[str, str]) -> KeyConflict:

@@ -86,6 +86,20 @@ class Change:
             raise conflict(rows[0], rows[1])
         return (rows[0], rows[0] in placed) if rows else (None, False)
 
+    def merge(self, held: PlainRow | None, merged: Callable[[list[PlainRow]], PlainRow]) -> PlainRow | None:
+        """What the key holds after the operations where rows of one key merge (lattices); runs of inserts merge at once."""
+        rows = [] if held is None else [held]
+        for operation, row in self.operations:
+            if row is None:
+                rows = []
+            elif operation == "delete":
+                rows = [] if not rows or merged(rows) == row else [merged(rows)]
+            elif operation == "upsert":
+                rows = [row]
+            else:
+                rows.append(row)
+        return merged(rows) if rows else None
+
 
 @define
 class Batch:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from bloompy.lattices import Growth
 from bloompy.schema import Schema
 from bloompy.span import UNKNOWN, Span
 
@@ -151,11 +152,15 @@ class Python:
     """Any other Python expression: a template in which the names _0, _1, … stand for the parts.
 
     `f(x.a) + 1` is Python("_0 + _1", (Python("_0(_1)", (Global("f"), Field(…))), Const(1))).
+
+    Attributes:
+        growth: of a call, what is known of the function with regard to lattices.
     """
 
     template: str
     parts: tuple[Expression, ...]
     span: Span = _span()
+    growth: Growth | None = None
 
 
 Expression: TypeAlias = (
@@ -228,7 +233,11 @@ Operator: TypeAlias = Literal["<=", "<+", "<-", "<+-", "<~", "="]
 
 @frozen
 class Collection:
-    """A declared collection. Those of inner modules have dotted names ("kvs.put"); temporaries are "method:name"."""
+    """A declared collection. Those of inner modules have dotted names ("kvs.put"); temporaries are "method:name".
+
+    Attributes:
+        lattice: it was declared as a lattice: a table of one row, whose one value only grows and is read by `.value`.
+    """
 
     name: str
     kind: Kind
@@ -237,6 +246,7 @@ class Collection:
     period: float | Parameter | None = None
     owner: str = ""
     span: Span = _span()
+    lattice: bool = False
 
 
 @frozen
@@ -245,7 +255,7 @@ class Rule:
 
     Attributes:
         label: "Class.method", as users know it.
-        statement: number of the statement in its method, from 0.
+        statement: number of the statement in its method, from 0; -1 for the rule that gives a lattice its bottom.
         kind: an "invariant" has the head "" and the operator "=": its rows must not exist.
         head: the collection filled; a temporary's statement has the operator "=".
         by_key: for `<-`, whether the head is just the key.
@@ -279,6 +289,8 @@ class Program:
     rules: tuple[Rule, ...]
     parameters: tuple[str, ...] = ()
     by_name: dict[str, Collection] = field(init=False, eq=False, repr=False)
+    schemas: dict[str, Schema] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "by_name", {collection.name: collection for collection in self.collections})
+        object.__setattr__(self, "schemas", {collection.name: collection.schema for collection in self.collections})

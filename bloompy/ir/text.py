@@ -37,9 +37,12 @@ from bloompy.ir.nodes import (
     Variable,
 )
 from bloompy.ir.rewrite import rebuild
+from bloompy.lattices import NAMES
 
 _SHARED = "dead_letter"
-_IMPORTS = "Bloom, agg, bootstrap, channel, interface, invariant, loopback, module, param, periodic, rule, scratch, stdio, table"
+_IMPORTS = (
+    "Bloom, agg, bootstrap, channel, interface, invariant, lattice, loopback, module, param, periodic, rule, scratch, stdio, table"
+)
 
 
 def rule_text(rule: Rule, program: Program) -> str:
@@ -160,6 +163,8 @@ class _Printer:
                 return ast.Name(name, ast.Load())
             case Parameter(name) | Method(name) | TickValue(name):
                 return self.of_self(self.own(name))
+            case Field(Lookup(collection), "value") if self.program.by_name[collection].lattice:
+                return ast.Attribute(self.collection(collection), "value", ast.Load())
             case Field(row, name, index):
                 return _column(self.syntax(row), name, index)
             case Python(template, parts):
@@ -256,7 +261,7 @@ def _classes(program: Program, name: str, prefix: str, defaults: Mapping[str, An
         programs[module] = _fresh(owners[-1] if owners and owners[-1] else module.capitalize(), taken)
         yield from _classes(program, programs[module], inner, defaults, taken)
     own = [each for each in _below(program, prefix) if "." not in each.name[len(prefix) :] and each.kind != "temporary"]
-    rules = [rule for rule in program.rules if rule.module == prefix.rstrip(".")]
+    rules = [rule for rule in program.rules if rule.module == prefix.rstrip(".") and rule.statement >= 0]
     owners = list(dict.fromkeys([*(each.owner.rpartition(".")[2] for each in own), *(_owner(rule) for rule in rules)]))
     owners = [owner for owner in owners if owner and owner != name]
     base = ""
@@ -333,5 +338,15 @@ def _declaration(collection: Collection, prefix: str, first: str) -> str:
     if collection.kind == "periodic":
         period = collection.period
         return f"periodic({first + period.name[len(prefix) :] if isinstance(period, Parameter) else repr(period)})"
+    if collection.lattice:
+        return _lattice(collection)
     function = f"interface.{collection.kind}" if collection.kind in ("input", "output") else collection.kind
     return f"{function}({str(collection.schema)!r}{', durable=True' if collection.durable else ''})"
+
+
+def _lattice(collection: Collection) -> str:
+    column = collection.schema.columns[0]
+    name, bracket, of = column.text.partition("[")
+    arguments = [f"lattice.{of[:-1]}" if of[:-1] in NAMES else of[:-1]] if bracket else []
+    arguments += ["durable=True"] if collection.durable else []
+    return f"{f'lattice.{name}' if name in NAMES else name}({', '.join(arguments)})"

@@ -14,6 +14,7 @@ from bloompy.lang import aggregates, keys, templates
 from bloompy.lang.hints import closest, counted, did_you_mean
 from bloompy.lang.impure import hint_against
 from bloompy.lang.names import MISSING, TICK_VALUES, Names
+from bloompy.lattices import Growth, growth_of
 from bloompy.span import Span
 
 _REFUSED = {
@@ -142,7 +143,10 @@ class Expressions:
         if self.names.path(node) is not None:
             return self.of_self(node)
         above = node.value
-        if self.names.collection(above) is not None:
+        collection = self.names.collection(above)
+        if collection is not None:
+            if collection.lattice and node.attr == "value":
+                return self.value(node)
             raise self._attribute_of_collection(node)
         if isinstance(above, ast.Name) and above.id not in self.rows and above.id not in self.values:
             self._check_unbound_row(above, node.attr)
@@ -169,10 +173,20 @@ class Expressions:
             return nodes.Method(path, span)
         if path in self.names.collections:
             self.names.readable(node)
+            if self.names.collections[path].lattice:
+                raise UnsupportedStatement(f"self.{path} is a lattice, not a value", span, hint=f"read it by self.{path}.value")
             raise self.as_value(node, f"self.{path}")
         if path in self.names.scope.modules:
             raise self.names.not_a_collection(node)
         raise self.names.unknown(node)
+
+    def value(self, node: ast.Attribute) -> nodes.Expression:
+        """`self.lattice.value`: the column of the one row, which is there from the first tick on."""
+        source, span = self.names.readable(node.value), self.span(node)
+        assert source is not None
+        if self.inside == "lambda":
+            raise UnsupportedStatement("a lattice inside a lambda", span, hint="bind its value outside: for v in (self.lattice.value,)")
+        return nodes.Field(nodes.Lookup(source.name, nodes.Python("()", (), span), span), "value", 0, span)
 
     def column(self, row: nodes.RowVariable | nodes.Lookup | nodes.Get, node: ast.Attribute) -> nodes.Field:
         """`row.name`."""
@@ -202,9 +216,12 @@ class Expressions:
         return self.python(node)
 
     def source(self, node: ast.expr) -> nodes.Collection:
-        """A collection that is read."""
+        """A collection whose rows are read."""
         found = self.names.readable(node)
         assert found is not None
+        if found.lattice:
+            shown = ast.unparse(node)
+            raise UnsupportedStatement(f"{shown} is a lattice and has no rows", self.span(node), hint=f"read it by {shown}.value")
         return found
 
     def _column_at(self, row: nodes.RowVariable | nodes.Lookup | nodes.Get, position: int, node: ast.Subscript) -> nodes.Field:
@@ -223,6 +240,8 @@ class Expressions:
         if node.attr in ("insert", "delete", "upsert"):
             operator = {"insert": "<+", "delete": "<-", "upsert": "<+-"}[node.attr]
             hint = f"inside rules write {shown} {operator} query; .{node.attr}(…) is for outside"
+        elif (collection := self.names.collection(node.value)) is not None and collection.lattice:
+            hint = f"a lattice is read by {shown}.value"
         elif node.attr == "get":
             hint = f"call it: {shown}.get(key, default)"
         else:
@@ -248,9 +267,11 @@ class Expressions:
                 return self.get(node, function)
             if aggregates.is_module(self.names.object_of(function.value, {**self.rows, **self.values})):
                 return aggregates.builtin(self, node, function.attr)
-        elif isinstance(function, ast.Name) and function.id not in self.rows and function.id not in self.values:
+            template, parts = templates.split(node, self)
+            return nodes.Python(template, parts, self.span(node), self._growth(function))
+        if isinstance(function, ast.Name) and function.id not in self.rows and function.id not in self.values:
             return self._call_of_name(node, function)
-        elif isinstance(function, ast.Lambda):
+        if isinstance(function, ast.Lambda):
             raise UnsupportedStatement("a lambda is called on the spot", self.span(function), hint="write the expression itself")
         return self.python(node)
 
@@ -260,6 +281,7 @@ class Expressions:
         if found in (any, all) and over is not None:
             return self.exists(node)
         if over is not None and (found is MISSING or function.id in _OVER_COLLECTIONS):
+            self.source(over)
             wanted = _AGGREGATE_FOR.get(function.id)
             hint = (
                 f"aggregate in the head of a query: agg.{wanted}" if wanted else "aggregate in the head of a query, agg.count() for example"
@@ -272,7 +294,14 @@ class Expressions:
                 return aggregates.user(self, node, function.id)
             self._check_scalar_aggregate(node, function, found)
         template, parts = templates.split(node, self, self.name(function, called=True))
-        return nodes.Python(template, parts, self.span(node))
+        return nodes.Python(template, parts, self.span(node), growth_of(found))
+
+    def _growth(self, function: ast.Attribute) -> Growth | None:
+        """What is known of a function of a module or class, or of a method, with regard to lattices."""
+        path = self.names.path(function)
+        if path is not None:
+            return growth_of(self.names.scope.methods.get(path))
+        return growth_of(self.names.object_of(function, {**self.rows, **self.values}))
 
     def _check_scalar_aggregate(self, node: ast.Call, function: ast.Name, found: Any) -> None:
         """`min(p.cost)` where the column holds single numbers: the builtin was taken for the aggregate."""

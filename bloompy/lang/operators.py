@@ -78,9 +78,15 @@ def check(names: Names, left: ast.expr, operator: Operator, target: Collection, 
         raise IllegalOperator(
             "dead_letter is filled by the node", names.span(left), hint="rules only read it; copy its rows into a table of your own"
         )
-    takes = TAKES[target.kind]
+    takes = TAKES[target.kind] if not target.lattice else ("<=", "<+")
     if operator in takes:
         return
+    if target.lattice:
+        raise IllegalOperator(
+            f"{operator} into the lattice {target.name}",
+            names.span(left),
+            hint=f"a lattice only grows: it takes {' '.join(takes)}; what is to shrink belongs into a table",
+        )
     article = "an" if target.kind in ("input", "output") else "a"
     hint = f"{article} {target.kind} takes {' '.join(takes)}"
     if target.kind == "periodic":

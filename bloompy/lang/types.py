@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bloompy.ir.nodes import Aggregate, Collection, Const, Exists, Expression, Field, Member, Python, TickValue, Variable
+from bloompy.lattices import is_lattice, lbool
 from bloompy.schema import Column, check_of
 
 _TICK_TYPES = {"me": str, "now": float, "step": int, "rand": float}
@@ -53,7 +54,7 @@ def misfit(expression: Expression, column: Column, collections: Mapping[str, Col
     if isinstance(expression, Const):
         try:
             check_of(column.type)(expression.value)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             return f"{expression.value!r} is not of type {column.text}" + (f": {error}" if str(error) else "")
         return None
     found = type_of(expression, collections, variables)
@@ -81,6 +82,8 @@ def _fits(source: Any, target: Any) -> bool:
 
 
 def _members(annotation: Any) -> list[Any]:
+    if is_lattice(annotation):
+        return [bool if annotation is lbool else Any]
     if annotation is None:
         return [type(None)]
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)

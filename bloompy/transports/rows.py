@@ -13,6 +13,7 @@ from msgspec.msgpack import Decoder
 
 from bloompy.engine.tick import PlainRow
 from bloompy.errors import RowError, UsageError, WireError
+from bloompy.lattices import is_lattice
 from bloompy.schema import Column, Schema
 from bloompy.transports.values import ENCODER, SCALARS, ordered, pack, unpack
 
@@ -155,7 +156,7 @@ def _is_exact(annotation: Any) -> bool:
 
 def _is_closed(annotation: Any) -> bool:
     """Whether all its values belong to the closed set, or may."""
-    if annotation is Any or annotation is object:
+    if annotation is Any or annotation is object or is_lattice(annotation):
         return True
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:
@@ -170,6 +171,8 @@ def _is_closed(annotation: Any) -> bool:
 def _wire_type(name: str, column: Column) -> Any:
     """The type that msgspec decodes the column to; Any for values of the closed set, unpacked by ourselves."""
     annotation = column.type
+    if is_lattice(annotation) and annotation.values is not None:
+        annotation = annotation.values
     if _is_exact(annotation):
         return annotation
     if _is_closed(annotation):

@@ -1,7 +1,8 @@
 """The values that may travel and be stored: a closed set of types, decoded by nothing that could run code.
 
-None, bool, int of any size, float, str, bytes, tuple and frozenset come back as they were. MessagePack has no tuples, sets
-or large integers: its arrays are read as tuples, and the other two are extension types.
+None, bool, int of any size, float, str, bytes, tuple, frozenset, and the Map and Bag of lattices come back as they were.
+MessagePack has no tuples, sets or large integers: its arrays are read as tuples, and the others are extension types. A Map is
+decoded with its values merging by type; the column that it goes into gives it its own lattice again.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import msgspec
 from msgspec.msgpack import Decoder, Encoder, Ext
 
 from bloompy.errors import WireError
+from bloompy.lattices import GREATEST, LEAST, Bag, Map
 
 NESTING_LIMIT = 32
 """How deep tuples and frozensets may stand in one another."""
 
 SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
-_FROZENSET, _INTEGER = 1, 2
+_FROZENSET, _INTEGER, _MAP, _BAG = 1, 2, 3, 4
 _INTEGER_BYTES = 1024  # such an integer can still be printed, in an error message for example
 
 # Sets that msgspec itself encodes (in typed columns) are sorted, so that equal rows are equal bytes in every process.
@@ -44,9 +46,15 @@ def pack(value: Any, depth: int = NESTING_LIMIT) -> Any:
     if kind is frozenset:
         items = sorted(ENCODER.encode(pack(item, depth - 1)) for item in value)
         return Ext(_FROZENSET, ENCODER.encode([msgspec.Raw(item) for item in items]))
+    if kind is Map or kind is Bag:
+        pairs = value.items() if kind is Map else value.counts().items()
+        items = sorted(ENCODER.encode(pack(pair, depth - 1)) for pair in pairs)
+        return Ext(_MAP if kind is Map else _BAG, ENCODER.encode([msgspec.Raw(item) for item in items]))
+    if value is LEAST or value is GREATEST:
+        return float(value)
     raise WireError(
         f"a value of type {kind.__qualname__} cannot be sent or stored: {value!r:.200}",
-        hint="use None, bool, int, float, str, bytes, tuple or frozenset, or declare the column's type",
+        hint="use None, bool, int, float, str, bytes, tuple or frozenset, or declare the column's type; lattices may be Map or Bag",
     )
 
 
@@ -67,9 +75,28 @@ def unpack(value: Any, depth: int = NESTING_LIMIT) -> Any:
         items = _DECODER.decode(value.data)
         if type(items) is list:
             return frozenset([unpack(item, depth - 1) for item in items])
+    if kind is Ext and value.code in (_MAP, _BAG):
+        return _unpack_pairs(value, depth)
     if kind is Ext and value.code == _INTEGER and len(value.data) <= _INTEGER_BYTES:
         return int.from_bytes(value.data, "big", signed=True)
     raise WireError(f"a value of a type that is not sent: {kind.__qualname__}")
+
+
+def _unpack_pairs(value: Ext, depth: int) -> Map | Bag:
+    """A Map or Bag, whose constructors check what they are given."""
+    pairs = [unpack(pair, depth - 1) for pair in _listed(_DECODER.decode(value.data))]
+    if any(type(pair) is not tuple or len(pair) != 2 for pair in pairs):
+        raise WireError("a Map or Bag of something else than pairs")
+    try:
+        return Map.received(pairs) if value.code == _MAP else Bag(dict(pairs))
+    except (TypeError, ValueError) as error:
+        raise WireError(f"a Map or Bag cannot be made: {error}") from None
+
+
+def _listed(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise WireError("a Map or Bag of something else than pairs")
+    return value
 
 
 def ordered(value: Any) -> Any:

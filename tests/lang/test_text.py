@@ -9,7 +9,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloompy import exec_source
+from bloompy import exec_source, lattice
 from bloompy.ir import nodes
 from bloompy.ir.text import expression_text, program_text, rule_text
 from bloompy.lang import templates
@@ -170,3 +170,56 @@ def test_a_template_has_a_hole_for_every_part() -> None:
     """`split` and `_Fill` agree on what a hole is."""
     assert templates._HOLE.fullmatch("_12")
     assert not templates._HOLE.fullmatch("_a")
+
+
+class lpair(lattice.Lattice):
+    """A lattice that the text names."""
+
+    bottom = (0, 0)
+
+    @staticmethod
+    def merge(a, b):
+        return max(a, b)
+
+
+@lattice.monotone(lattice.lset, to=lattice.lmax)
+def width(values):
+    """A function that keeps growth."""
+    return max(values, default=0)
+
+
+GROWING = """
+class Inner(Bloom):
+    a = lattice.lset()
+    given = interface.input("x")
+    made = interface.output("-> v: lset")
+    @rule
+    def copy(self):
+        self.a <= (g.x for g in self.given)
+        self.made <= self.a
+class P(Bloom):
+    link = table("src, dst -> cost: int")
+    path = scratch("src, dst -> cost: lmin")
+    most = lattice.lmax(durable=True)
+    costs = lattice.lmap(lattice.lmin)
+    other = lattice.lmap()
+    pair = lpair()
+    pairs = table("k -> v: lpair, w: lmap[lset]")
+    inner = module(Inner)
+    @rule
+    def grow(self):
+        self.path <= ((l.src, l.dst, l.cost) for l in self.link)
+        self.path <= ((l.src, p.dst, l.cost + p.cost) for l in self.link for p in self.path if l.dst == p.src)
+        self.most <= (p.cost for p in self.path if self.most.value > 9)
+        self.most <+ width(frozenset([3]))
+        self.costs <= (lattice.Map({p.src: p.cost}) for p in self.path)
+        self.other <= self.costs.value
+        self.inner.given <= ((l.src,) for l in self.link if self.costs.value.at(l.src) < 3)
+"""
+
+
+def test_lattices_printed_and_read_again_are_the_same() -> None:
+    header = HEADER + "from tests.lang.test_text import lpair, width\n"
+    program = read(header + GROWING)
+    assert_equal(program, read(header + program_text(program, DEFAULTS)))
+    assert any("Growth" in repr(rule) for rule in program.rules)

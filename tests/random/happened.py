@@ -149,7 +149,7 @@ class Happened:
         return reference.collection in self.recursive and not reference.monotone
 
     def _reads(self, name: str, test: Any) -> bool:
-        return any(test(one) for rule in self.rules.get(name, ()) for one in references(rule))
+        return any(test(one) for rule in self.rules.get(name, ()) for one in references(rule, self.evaluator.program.schemas))
 
 
 def _recursive(program: Program) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _recursive(program: Program) -> Iterator[str]:
     below: dict[str, list[str]] = {one.name: [] for one in program.collections}
     for rule in program.rules:
         if rule.operator in ("<=", "=") and rule.head:
-            below[rule.head] += [one.collection for one in references(rule)]
+            below[rule.head] += [one.collection for one in references(rule, program.schemas)]
     for component in strongly_connected(below):
         if len(component) > 1 or component[0] in below[component[0]]:
             yield from component

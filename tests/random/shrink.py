@@ -35,10 +35,18 @@ def _fails(fails: Callable[[Source, Stream], bool], source: Source, stream: Stre
 
 
 def _smaller(source: Source, stream: Stream) -> Iterator[tuple[Source, Stream]]:
+    for many in (16, 8, 4, 2):
+        for number in range(0, len(stream) - many, many):
+            yield source, stream[:number] + stream[number + many :]
     for number in range(len(source.statements)):
         yield source.without(number), stream
     for number in reversed(range(len(stream))):
         yield source, stream[:number] + stream[number + 1 :]
+    for number in range(len(stream) - 1):
+        one, other = stream[number : number + 2]
+        if not (other.restart or one.store_fails):
+            together = evolve(other, operations=one.operations + other.operations, restart=one.restart)
+            yield source, (*stream[:number], together, *stream[number + 2 :])
     for number, given in enumerate(stream):
         for smaller in _smaller_inputs(given):
             yield source, (*stream[:number], smaller, *stream[number + 1 :])

@@ -144,12 +144,15 @@ class _Writer:
     def _rule(self, head: Declared, readable: Sequence[Declared], scans: int | None = None, among: Sequence[Declared] = ()) -> None:
         scope, clauses = self._body(readable, scans, among)
         columns = [self._expression(type_, scope, 2) for type_ in head.types]
-        if "i" in head.types and self.random.random() < 0.03:
+        if "i" in head.types and self.random.random() < 0.03 and not any("self." in one for one in columns):
             columns[head.types.index("i")] = self._division(scope)
         self._add(head, self._brackets(self._row(columns), clauses))
 
     def _division(self, scope: _Scope) -> str:
-        """Raises for some rows; which ones a guard or a join lets through is the same for all evaluators."""
+        """Raises for some rows; which ones a guard or a join lets through is the same for all evaluators.
+
+        It stands alone in its head: whether a row that a lookup beside it drops still raises is left open.
+        """
         return f"6 // {self._expression('i', scope, 0)} % {DOMAIN}"
 
     def _grouped(self) -> None:

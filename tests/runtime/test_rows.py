@@ -14,7 +14,9 @@ import attrs
 import msgspec
 import pytest
 
+from bloompy import lattice
 from bloompy.errors import RowError, UsageError, WireError
+from bloompy.lattices import GREATEST, LEAST, Bag, Map
 from bloompy.schema import Schema, parse_schema
 from bloompy.transports.rows import RowCodec
 
@@ -51,7 +53,22 @@ class Painted:
     colours: frozenset[Colour]
 
 
-NAMES: dict[str, Any] = {**vars(__import__("builtins")), **globals()}
+class lpoint(lattice.Lattice):
+    """Points of which each coordinate only grows."""
+
+    bottom = Point(0, 0)
+    values = Point
+
+    @staticmethod
+    def merge(a: Point, b: Point) -> Point:
+        return Point(max(a.x, b.x), max(a.y, b.y))
+
+
+class lloose(lpoint):
+    values = Loose
+
+
+NAMES: dict[str, Any] = {**vars(__import__("builtins")), **lattice.NAMES, **globals()}
 
 
 def schema(text: str) -> Schema:
@@ -96,6 +113,41 @@ def test_a_row_comes_back_as_it_was(text: str, row: tuple[Any, ...]) -> None:
     (found,) = there_and_back(text, row)
     assert found == row
     assert [type(value) for value in found] == [type(value) for value in row]
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("k -> a: lmax, b: lmin, c: lbool, d: lset, e: lpset", ("x", 5, "y", True, frozenset({1, (2,)}), frozenset({1, 2.5}))),
+        ("-> a: lmax, b: lmin", (LEAST, GREATEST)),
+        ("-> a: lbag, b: lmap", (Bag(["a", 1, 1]), Map({"a": 1, 2: frozenset({3}), (4,): Map({True: Bag("x")})}))),
+        ("-> a: lmap[lmin]", (Map({"a": GREATEST, "b": 3}, lattice.lmin),)),
+        ("-> a: lpoint, b: lmap[lpoint]", (Point(1, 2), Map({}, lpoint))),
+    ],
+)
+def test_lattice_values_come_back_as_they_were(text: str, row: tuple[Any, ...]) -> None:
+    (found,) = there_and_back(text, row)
+    assert found == row
+    assert [type(value) for value in found] == [type(value) for value in row]
+    assert [value.of for value in found if isinstance(value, Map)] == [value.of for value in row if isinstance(value, Map)]
+
+
+def test_equal_maps_and_bags_are_equal_bytes() -> None:
+    one, other = (Map({"a": 1, "b": 2}), Bag("aab")), (Map({"b": 2, "a": 1}), Bag("baa"))
+    assert codec("-> m: lmap, b: lbag").encode([one]) == codec("-> m: lmap, b: lbag").encode([other])
+
+
+@pytest.mark.parametrize("code", [3, 4])
+@pytest.mark.parametrize("inside", [b"\x01", b"\x91\x01", b"\x91\x91\x01", b"\x91\x92\x01\xc0"])
+def test_a_map_or_bag_of_something_else_is_refused(code: int, inside: bytes) -> None:
+    rows, faults = decode("-> m: lmap, b: lbag", [[msgspec.msgpack.Ext(code, inside), msgspec.msgpack.Ext(code, inside)]])
+    assert not rows
+    assert len(faults) == 1
+
+
+def test_a_lattice_whose_values_cannot_be_sent_is_named() -> None:
+    with pytest.raises(UsageError, match="column 'a' of 'c' has type lloose, whose values cannot be sent"):
+        codec("-> a: lloose")
 
 
 def test_no_rows_are_rows_too() -> None:

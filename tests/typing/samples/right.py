@@ -5,7 +5,7 @@
 # pyright: reportUnusedExpression=false, reportOperatorIssue=false
 # fmt: off
 
-from bloompy import Bloom, Row, agg, channel, interface, key, loopback, module, param, periodic, rule, scratch, stdio, table
+from bloompy import Bloom, Row, agg, channel, interface, key, lattice, loopback, module, param, periodic, rule, scratch, stdio, table
 
 
 class Link(Row):
@@ -91,3 +91,36 @@ def outside() -> int:
     total = tick.step + sum(row.cost for row in program.best)
     found = program.link.get(("a", "b"))
     return total + program.link["b", "c"].cost + (found.cost if found is not None else 0) + len(program.path.rows())
+
+
+class Reach(Row):
+    src: str = key()
+    dst: str = key()
+    cost: lattice.lmin
+    hops: lattice.lset
+
+
+class Growing(Bloom):
+    link = table(Link)
+    reach = scratch(Reach)
+    most = lattice.lmax()
+    seen = lattice.lset(durable=True)
+    best = lattice.lmap(lattice.lmin)
+    near = scratch("src, dst")
+
+    @rule
+    def grow(self) -> None:
+        self.reach <= ((l.src, l.dst, l.cost, l.dst) for l in self.link)
+        self.reach <= ((l.src, r.dst, l.cost + r.cost, r.hops) for l in self.link for r in self.reach if l.dst == r.src)
+        self.most <= (l.cost for l in self.link)
+        self.seen <= (l.src for l in self.link if self.most.value > 3)
+        self.most <= len(self.seen.value)
+        self.near <= ((r.src, r.dst) for r in self.reach if r.cost < 3)
+
+
+def grown() -> int:
+    program = Growing()
+    program.most.insert(3)
+    program.reach.get(("a", "b"))
+    costs = [row.cost + 1 for row in program.reach]
+    return int(program.most.value) + len(program.seen.value) + len(costs)
