@@ -40,7 +40,7 @@ def machine() -> str:
             parts.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             parts.append(f"no {package}")
-    return ", ".join([*parts, f"{platform.system()} {platform.release()}", f"bloompy at {_commit()}"])
+    return ", ".join([*parts, platform.system(), f"bloompy at {_commit()}"])
 
 
 def save(found: Mapping[str, Sequence[Figure]], path: Path = RESULTS) -> None:

@@ -48,7 +48,20 @@ def test_the_program_of_the_cheat_sheet_runs(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("3\n", "")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/cheat-sheet.md", "docs/meaning.md", "docs/settings.md"])
+EVALUATION = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("program", "shown"), re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", EVALUATION, re.DOTALL))
+def test_programs_of_the_page_on_evaluation_print_what_it_says(program: str, shown: str, tmp_path: Path) -> None:
+    done = run(program, tmp_path)
+    assert (done.stdout, done.stderr) == (shown, "")
+
+
+def test_every_program_of_the_page_on_evaluation_is_run() -> None:
+    assert EVALUATION.count("```python\n") == len(re.findall(r"```python\n.*?```\n\n```text\n", EVALUATION, re.DOTALL)) >= 3
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
         assert (ROOT / page).parent.joinpath(target).exists(), target

@@ -1,0 +1,1 @@
+"""What tests of Bloom programs use. Needs hypothesis, which nothing else of bloompy imports."""
