@@ -15,7 +15,7 @@ from bloompy.engine.generate import Derive, Generator, Variant, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
 from bloompy.engine.plan import Layout
-from bloompy.engine.relation import Difference, Kind, Relation
+from bloompy.engine.relation import Difference, Kind, Relation, Transient, ceased
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
 from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick, Told
@@ -41,7 +41,10 @@ class Codegen:
     def _build(self) -> None:
         lowered = self._lowered = lower(self.program, self._staged, self.environment.debug)
         self._relations = {
-            one.name: Relation(one.name, one.kind, one.schema.key_of) for one in lowered.relations.values()
+            one.name: Transient(one.name, one.schema.key_of)
+            if one.kind is Kind.TRANSIENT
+            else Relation(one.name, one.kind, one.schema.key_of)
+            for one in lowered.relations.values()
         }
         for relation in self._relations.values():
             if relation.kind is Kind.OVERLAY:
@@ -184,12 +187,13 @@ class Codegen:
 
     def _evaluate(self) -> None:
         if self._first:
-            for i in range(len(self._fixpoints)):
-                self._push(i)
+            self._queue = list(range(len(self._fixpoints)))
+            self._queued.update(self._queue)
         queue, fixpoints = self._queue, self._fixpoints
         while queue:
             fixpoint = fixpoints[heapq.heappop(queue)]
-            self._updated.append(fixpoint)
+            if fixpoint.parts:
+                self._updated.append(fixpoint)
             fixpoint.update(self._first)
 
     def _check_invariants(self) -> None:
@@ -234,24 +238,12 @@ class Codegen:
         for relation in self._touched.values():
             touched += len(relation.inserted) + len(relation.deleted)
             told.append(relation.difference())
-            if relation.rows if relation.kind is Kind.TRANSIENT else relation.transient:
+            if relation.passing():
                 self._passing.append(relation)
         sent = self._sent() if self._sinks.channels else {}
         self._settle()
-        return Tick(batch.step, batch.now, sent, touched, lambda: self._tell(told))
-
-    def _tell(self, told: list[Difference]) -> Told:
-        """Rows inserted and deleted by collection, worked out for those who ask."""
-        inserted: dict[str, list[PlainRow]] = {}
-        deleted: dict[str, list[PlainRow]] = {}
-        for difference in told:
-            collection = self._lowered.relations[difference.name].collection
-            if collection is not None:
-                if difference.inserted:
-                    inserted[collection] = difference.inserted
-                if ceased := difference.ceased():
-                    deleted[collection] = ceased
-        return inserted, deleted
+        lowered = self._lowered  # as it is now: later ticks may lower the program anew
+        return Tick(batch.step, batch.now, sent, touched, lambda: _tell(told, lowered))
 
     def _sent(self) -> dict[str, list[PlainRow]]:
         channels = dict.fromkeys(self._sinks.channels[name] for name in self._touched if name in self._sinks.channels)
@@ -319,14 +311,12 @@ class Codegen:
     # -- changes
 
     def _touch(self, relation: Relation) -> None:
-        self._touched[relation.name] = relation
-        for i in self._readers[relation.name]:
-            self._push(i)
-
-    def _push(self, i: int) -> None:
-        if i not in self._queued:
-            self._queued.add(i)
-            heapq.heappush(self._queue, i)
+        name, queued = relation.name, self._queued
+        self._touched[name] = relation
+        for i in self._readers[name]:
+            if i not in queued:
+                queued.add(i)
+                heapq.heappush(self._queue, i)
 
     # -- scratches that rules fill and that are staged into as well
 
@@ -424,6 +414,21 @@ def _keys(keys: Collection[Key], pending: Pending) -> Iterator[Key]:
     for key in pending.affected():
         if key not in keys:
             yield key
+
+
+def _tell(told: list[Difference], lowered: Lowered) -> Told:
+    """Rows inserted and deleted by collection, worked out for those who ask."""
+    inserted: dict[str, list[PlainRow]] = {}
+    deleted: dict[str, list[PlainRow]] = {}
+    for difference in told:
+        relation, began, _, _, _ = difference
+        collection = lowered.relations[relation.name].collection
+        if collection is not None:
+            if began:
+                inserted[collection] = began
+            if gone := ceased(difference):
+                deleted[collection] = gone
+    return inserted, deleted
 
 
 def _stood(relation: Relation, row: PlainRow) -> bool:

@@ -33,6 +33,43 @@ class Part(Protocol):
         """The tick has not happened."""
 
 
+class Passing:
+    """A transient relation without recursion, filled anew in each tick.
+
+    Args:
+        head: the relation.
+        runners: its rules.
+        touch: as of `Counting`.
+    """
+
+    def __init__(self, head: Relation, runners: list[Runner], touch: Touch) -> None:
+        self.head, self.runners, self.touch = head, runners, touch
+
+    def update(self, first: bool) -> None:
+        """Fill it."""
+        head = self.head
+        new: list[PlainRow] = []
+        try:
+            for runner in self.runners:
+                for relation in runner.required:
+                    if not relation.rows:
+                        break
+                else:
+                    function = runner.functions.get(None)
+                    if function is None:
+                        runner.put(None, (), head.rows, new, [])
+                        continue
+                    try:  # as `put` does, without the call
+                        function((), head.rows, new, [])
+                    except Exception as error:
+                        runner.annotate(error)
+                        raise
+        finally:
+            if new:
+                self.touch(head)
+                head.added(new)
+
+
 class Fixpoint:
     """One component, ready to be brought up to date tick by tick.
 
@@ -69,6 +106,10 @@ class Fixpoint:
         self.relations = relations
         if len(self.parts) == 1 and not (self.recursion.runners or self.transient or self.overlays):
             self.update = self.parts[0].update  # type: ignore[method-assign]  # most components are one view
+        elif [one.kind for one in relations] == [Kind.TRANSIENT] and not (
+            standing or self.recursive or any(one.derivation.overlays for one in self.transient)
+        ):
+            self.update = Passing(relations[0], self.transient, touch).update  # type: ignore[method-assign]  # and most others this
 
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""

@@ -8,12 +8,10 @@ the tick began.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from operator import itemgetter
 from typing import Any, TypeAlias
-
-from attrs import define
 
 from bloompy.engine.tick import PlainRow
 from bloompy.schema import Key
@@ -51,7 +49,7 @@ class Relation:
     """
 
     __slots__ = (
-        "_before", "_emptied", "_ranks_lost", "_saved_again", "_saved_rows", "_saved_transient",
+        "_before", "_ranks_lost", "_saved_again", "_saved_rows", "_saved_transient",
         "again", "base", "deleted", "indexes", "inserted", "key", "kind", "name", "ranks", "rows", "transient",
     )  # fmt: skip
 
@@ -66,7 +64,6 @@ class Relation:
         self.again: dict[PlainRow, int] = {}
         self.ranks: dict[PlainRow, float] | None = None
         self._before: Before | None = None
-        self._emptied: dict[Key, PlainRow] | None = None  # of a TRANSIENT, the rows of the tick before
         self._saved_rows: tuple[dict[Key, PlainRow], dict[PlainRow, int], dict[PlainRow, float] | None] | None = None
         self._saved_again: dict[PlainRow, int] = {}
         self._saved_transient: dict[PlainRow, None] = {}
@@ -97,8 +94,8 @@ class Relation:
 
     def added(self, rows: list[PlainRow]) -> None:
         """Rows that were just put into `rows`: bring the indexes up to date and note the change. O(added · indexes)."""
-        for columns, index in self.indexes.items():
-            _extend(index, columns, rows)
+        if self.indexes:
+            self._index(rows)
         self.inserted += rows
 
     def insert(self, row: PlainRow) -> None:
@@ -141,28 +138,27 @@ class Relation:
     # -- ticks
 
     def begin(self) -> None:
-        """Drop the transient rows of the tick before; `previous` still tells them until the tick ends."""
-        if self.kind is Kind.TRANSIENT:
-            self._emptied, self.rows, self.indexes = self.rows, {}, {}
-        else:
-            self._saved_transient, self.transient = self.transient, {}
-            for row in self._saved_transient:
-                key = self.key(row)
-                if self.base is None or self.base.rows.get(key) != row:  # else it has come to stand
-                    self._take_out(row)
+        """Drop the transient rows of the tick before."""
+        self._saved_transient, self.transient = self.transient, {}
+        for row in self._saved_transient:
+            key = self.key(row)
+            if self.base is None or self.base.rows.get(key) != row:  # else it has come to stand
+                self._take_out(row)
+
+    def passing(self) -> bool:
+        """Whether it has transient rows, to be dropped when the next tick begins."""
+        return bool(self.transient)
 
     def difference(self) -> Difference:
         """What the tick changed, to be worked out when it is asked for."""
-        if self.kind is Kind.TRANSIENT:
-            return Difference(self.name, self.inserted, [], self._emptied, self.rows or {}, self.key)
         if self.kind is Kind.OVERLAY:
             gone = dict.fromkeys([*self.deleted, *self._saved_transient])
             ceased = [row for row in gone if self.rows.get(self.key(row)) != row]
             before = set(self.deleted)
             began = [row for row in self.inserted if row not in before or self._passes(row)]
-            return Difference(self.name, began, ceased, None, {}, self.key)
+            return self, began, ceased, {}, {}
         self.net()
-        return Difference(self.name, self.inserted, self.deleted, None, {}, self.key)
+        return self, self.inserted, self.deleted, {}, {}
 
     def _passes(self, row: PlainRow) -> bool:
         """Whether only something of this tick derives a row."""
@@ -190,7 +186,7 @@ class Relation:
     def finish(self) -> None:
         """Forget the changes: the tick is done."""
         self.inserted, self.deleted = [], []
-        self._before = self._emptied = self._saved_rows = None
+        self._before = self._saved_rows = None
         if self._saved_again:
             self._saved_again = {}
         if self._ranks_lost:
@@ -200,9 +196,7 @@ class Relation:
 
     def roll_back(self) -> None:
         """Undo the changes: the tick has not happened."""
-        if self._emptied is not None:
-            self.rows, self.indexes = self._emptied, {}
-        elif self._saved_rows is not None:
+        if self._saved_rows is not None:
             self.rows, self.again, self.ranks = self._saved_rows
             self.indexes = {}
         else:
@@ -253,28 +247,50 @@ class Relation:
         return f"<{self.kind.value} {self.name}: {len(self.rows)} rows, +{len(self.inserted)} -{len(self.deleted)}>"
 
 
-@define
-class Difference:
-    """What one tick changed in one relation.
+class Transient(Relation):
+    """A relation of kind TRANSIENT: as nothing of it outlives the next tick, it costs little."""
 
-    Attributes:
-        inserted, deleted: rows.
-        emptied: the transient rows of the tick before, all dropped; None without.
-        rows: by key, those that hold now.
-    """
+    __slots__ = ("_emptied",)
 
-    name: str
-    inserted: list[PlainRow]
-    deleted: list[PlainRow]
-    emptied: dict[Key, PlainRow] | None
-    rows: dict[Key, PlainRow]
-    key: Callable[[PlainRow], Key]
+    def __init__(self, name: str, key: Callable[[PlainRow], Key]) -> None:
+        super().__init__(name, Kind.TRANSIENT, key)
+        self._emptied: dict[Key, PlainRow] | None = None  # the rows of the tick before
 
-    def ceased(self) -> list[PlainRow]:
-        """The rows that held at the end of the tick before and do not now."""
-        if self.emptied is None:
-            return self.deleted
-        return [row for row in self.emptied.values() if self.rows.get(self.key(row)) != row]
+    def begin(self) -> None:
+        """Drop the rows of the tick before."""
+        self._emptied, self.rows = self.rows, {}
+        if self.indexes:
+            self.indexes = {}
+
+    def passing(self) -> bool:
+        """Whether it has rows."""
+        return bool(self.rows)
+
+    def difference(self) -> Difference:
+        """What the tick changed."""
+        return self, self.inserted, self.deleted, self._emptied or _NONE, self.rows
+
+    def finish(self) -> None:
+        """Forget the tick before."""
+        self.inserted, self._emptied, self._before = [], None, None
+
+    def roll_back(self) -> None:
+        """Undo the changes."""
+        self.rows, self.indexes = self._emptied or {}, {}
+        self.finish()
+
+
+_NONE: dict[Key, PlainRow] = {}
+
+Difference: TypeAlias = "tuple[Relation, list[PlainRow], list[PlainRow], Mapping[Key, PlainRow], Mapping[Key, PlainRow]]"
+"""What a tick changed in a relation: rows that began to hold, rows that ceased to, and where rows were dropped
+that may be there again, those before and those now, by key."""
+
+
+def ceased(difference: Difference) -> list[PlainRow]:
+    """The rows that held at the end of the tick before and do not now."""
+    relation, _, deleted, before, now = difference
+    return [row for row in before.values() if now.get(relation.key(row)) != row] if before else deleted
 
 
 class Before:

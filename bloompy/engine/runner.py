@@ -78,7 +78,7 @@ class Runner:
         try:
             function(driven, rows, new, again)
         except Exception as error:
-            self._annotate(error)
+            self.annotate(error)
             raise
 
     def listed(
@@ -94,7 +94,7 @@ class Runner:
         try:
             function(driven, out, before, None)
         except Exception as error:
-            self._annotate(error)
+            self.annotate(error)
             raise
 
     def listed_inside(self, driver: int, driven: Iterable[PlainRow], out: Any, before: bool, inside: frozenset[str]) -> None:
@@ -122,7 +122,7 @@ class Runner:
         try:
             function(group, lists, out)
         except Exception as error:
-            self._annotate(error)
+            self.annotate(error)
             raise
 
     def supports(self, row: PlainRow, rank: float, inside: frozenset[str] = frozenset()) -> bool:
@@ -131,7 +131,7 @@ class Runner:
         try:
             return function(row, rank)  # type: ignore[no-any-return]  # a generated function
         except Exception as error:
-            self._annotate(error)
+            self.annotate(error)
             raise
 
     @cached_property
@@ -146,7 +146,7 @@ class Runner:
         try:
             return function(*arguments)
         except Exception as error:
-            self._annotate(error)
+            self.annotate(error)
             raise
 
     def _compiled(self, key: Any, variant: Variant) -> Derive:
@@ -155,7 +155,7 @@ class Runner:
 
     # -- errors
 
-    def _annotate(self, error: Exception) -> None:
+    def annotate(self, error: Exception) -> None:
         """Tell which rule raised and, where an expression of the user did, for which rows."""
         if any(note.startswith("in rule ") for note in getattr(error, "__notes__", ())):
             return
