@@ -11,6 +11,7 @@ the head; list it, in the state of now or of before the tick; list the bindings 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from types import CodeType
@@ -82,8 +83,8 @@ class Form(Enum):
         FIND: (driven, out, before, inner_before): put into `out` the bindings, as tuples of their scans' rows, in which
             a changed row takes part within an expression.
         CONTRIBUTE: (driven, out, before): as LIST, from bindings.
-        SUPPORT: (row, rank): whether the row follows now from rows that are there, of relations of its own component
-            those of lower rank.
+        SUPPORT: (rows, ranks, out): append to `out` the rows that do not follow now from rows that are there, of
+            relations of their own component those of lower rank (`ranks` has the rows' own; without one it is infinite).
         FINISH: (group, lists, out): append to `out` the row of a group.
     """
 
@@ -104,7 +105,7 @@ class Variant:
         driver: position of the scan that takes the driver's rows, in the body followed by `inner`; None: all rows.
         exclusive: of a LIST, whether it takes `skip`.
         inner: of a FIND, the clauses that lead from the changed row to the bindings.
-        inside: the relations of the own component: those with ranks for a SUPPORT, for a LIST those to be read as they are now.
+        inside: of a SUPPORT, the relations with ranks.
     """
 
     form: Form
@@ -119,7 +120,7 @@ _ARGUMENTS = {
     Form.LIST: ("_driven", "_out", "_before", "_skip"),
     Form.FIND: ("_driven", "_out", "_before", "_inner_before"),
     Form.CONTRIBUTE: ("_driven", "_out", "_before"),
-    Form.SUPPORT: ("_held", "_rank"),
+    Form.SUPPORT: ("_candidates", "_ranks", "_out"),
     Form.FINISH: ("_group", "_lists", "_out"),
 }
 
@@ -215,11 +216,12 @@ class Generator:
     def _compiled(self, body: list[ast.stmt]) -> Derive:
         called = f"{_PREFIX}{self.rule.label}"
         loads = [assign(variable, value) for variable, value in self.prologue.items()]
-        adding = {Form.PUT: "_new.append", Form.LIST: "_out.append", Form.CONTRIBUTE: "_out.append", Form.FINISH: "_out.append"}
         if self.variant.form is Form.PUT and self.derivation.counted:
             loads.insert(0, assign("_again", parse("_again.append")))
-        if self.variant.form in adding and not (self.aggregating and self.variant.form in (Form.LIST, Form.CONTRIBUTE)):
-            loads.insert(0, assign("_add", parse(adding[self.variant.form])))
+        if self.variant.form is Form.PUT:
+            loads.insert(0, assign("_add", parse("_new.append")))
+        elif self.variant.form is not Form.FIND and not (self.aggregating and self.variant.form in (Form.LIST, Form.CONTRIBUTE)):
+            loads.insert(0, assign("_add", parse("_out.append")))
         rule = function_syntax(called, [own(name) for name in _ARGUMENTS[self.variant.form]], [*loads, *body])
         closure = self.scope.closure if self.scope is not None else {}
         values = {**closure, **{own(name): value for name, value in self.outer.items()}}
@@ -276,12 +278,21 @@ class Generator:
         return self._nest(steps, [ast.Assign([ast.Subscript(load_name("_out"), binding, ast.Store())], ast.Constant(None))])
 
     def _supporting(self) -> list[ast.stmt]:
-        """Whether some binding derives `_held`."""
+        """Ask of each candidate whether some binding derives it."""
         body, names = with_head(self.query)
         self.head_tests = body[len(self.query.body) :]
         steps = plan(body, self.layouts, bound=frozenset(names))
         unpack = ast.Assign([ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())], load_name("_held"))
-        return [unpack, *self._nest(steps, [ast.Return(ast.Constant(True))]), ast.Return(ast.Constant(False))]
+        self.frames.append({})
+        nest = self._nest(steps, [ast.Return(ast.Constant(True))])
+        loads = ["_held", "_rank", *self.frames.pop()]
+        inner = [unpack, *nest, ast.Return(ast.Constant(False))]
+        self.inner.append(function_syntax(own("_follows"), [own(name) for name in loads], inner))
+        self.outer["_infinite"] = math.inf
+        ask = ast.Call(load_name("_follows"), [load_name(name) for name in loads], [])
+        unless = ast.If(ast.UnaryOp(ast.Not(), ask), statements("_add(_held)"), [])
+        each = [*statements("_rank = _ranks.get(_held, _infinite)"), unless]
+        return [ast.For(parse_target("_held"), load_name("_candidates"), each, [])]
 
     @property
     def aggregating(self) -> bool:
@@ -730,7 +741,7 @@ class Generator:
         relation = f"_relation_{_identifier(collection)}"
         self.outer[relation] = self.relations[collection]
         state = relation
-        if self.variant.form in (Form.LIST, Form.FIND, Form.CONTRIBUTE) and collection not in self.variant.inside:
+        if self.variant.form in (Form.LIST, Form.FIND, Form.CONTRIBUTE):
             state = f"_state_{self.world}{_identifier(collection)}"
             flag = "_inner_before" if self.world else "_before"
             self.prologue[state] = parse(f"{relation}.before() if {flag} else {relation}")

@@ -5,7 +5,6 @@ A row that is deleted from such a table is there again at once if a rule still d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from bloompy.engine.counting import Conflict, Touch
@@ -86,7 +85,8 @@ class Persisting:
             gone = set(deleted)
             self._place(row for row in grouped.rows() if row in gone)
         elif runner.checkable:
-            self._place(row for row in deleted if runner.supports(row, math.inf))
+            gone = set(runner.unsupported(deleted, {}))
+            self._place(row for row in deleted if row not in gone)
         elif runner.possible():
             self._put(runner, None, ())
 

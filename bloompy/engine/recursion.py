@@ -178,39 +178,37 @@ class Recursion:
                 self._doom(head, rows, doomed)
 
     def _following(self, runner: Runner, gone: dict[str, list[PlainRow]]) -> list[PlainRow]:
-        """What a rule derived from rows that go, while all of them are still there, or what was taken to be supported by them."""
+        """What leans on rows that go, by a rule, while all of them are still there; what leant on rows below was asked before."""
         found: list[PlainRow] = []
-        others = [relation for _, relation in runner.scans if relation.name not in self.inside]
         for position, relation in runner.scans:
             if relation.name in gone:
-                runner.listed_inside(position, gone[relation.name], found, False, self.inside)
-                if runner.undriven or any(one.inserted or one.deleted for one in others):
-                    runner.listed_inside(position, gone[relation.name], found, True, self.inside)
+                runner.listed(position, gone[relation.name], found, False)
         return found
 
     def _doom(self, head: Relation, rows: Iterable[PlainRow], doomed: list[tuple[Relation, PlainRow]]) -> None:
         """Mark those of some rows that have lost their support: no row may lean on them any more."""
-        ranks, runners, inside = head.ranks, self.by_head[head.name], self.inside
+        ranks = head.ranks
         assert ranks is not None
-        for row in rows:
-            rank = ranks.get(row, math.inf)
-            if rank == math.inf:  # it is not there, or goes already
-                continue
-            for one in runners:
-                if one.supports(row, rank, inside):
-                    break
-            else:
-                self.touch(head)
+        lost = [row for row in dict.fromkeys(rows) if ranks.get(row, math.inf) != math.inf]  # there, and not going already
+        for one in self.by_head[head.name]:
+            if lost:
+                lost = one.unsupported(lost, ranks, self.inside)
+        if lost:
+            self.touch(head)
+            for row in lost:
                 head.doom(row)
                 doomed.append((head, head.rows[head.key(row)]))
 
     def _rederive(self, fresh: Fresh) -> None:
         """Bring back what still follows from the rows that are left."""
         for view in self.views:
-            if view.deleted:
-                runners = self.by_head[view.name]
-                back = [row for row in view.deleted if any(one.supports(row, math.inf, self.inside) for one in runners)]
-                self._place(view, back, fresh)
+            lost = view.deleted
+            for one in self.by_head[view.name]:
+                if lost:
+                    lost = one.unsupported(lost, {}, self.inside)
+            if len(lost) < len(view.deleted):
+                gone = set(lost)
+                self._place(view, [row for row in view.deleted if row not in gone], fresh)
 
     def _reads_inside(self, runner: Runner) -> bool:
         """Whether an expression of a rule reads a relation of the component."""

@@ -97,10 +97,6 @@ class Runner:
             self.annotate(error)
             raise
 
-    def listed_inside(self, driver: int, driven: Iterable[PlainRow], out: Any, before: bool, inside: frozenset[str]) -> None:
-        """As `listed`, but the relations of the own component are read as they are in any case."""
-        self._run((driver, inside), (Form.LIST, driver, False, (), inside), driven, out, before, None)
-
     def find(self, number: int, driven: Iterable[PlainRow], found: dict[Binding, None], before: bool, inner_before: bool) -> None:
         """The bindings that rows of a site, given by its number, touch."""
         site = self.sites[number]
@@ -125,18 +121,22 @@ class Runner:
             self.annotate(error)
             raise
 
-    def supports(self, row: PlainRow, rank: float, inside: frozenset[str] = frozenset()) -> bool:
-        """Whether a row follows from rows that are there, of the own component from those of lower rank."""
+    def unsupported(
+        self, rows: list[PlainRow], ranks: Mapping[PlainRow, float], inside: frozenset[str] = frozenset()
+    ) -> list[PlainRow]:
+        """Those of some rows that do not follow from rows that are there, of the own component from those of lower rank."""
         function = self.functions.get("support") or self._compiled("support", Variant(Form.SUPPORT, inside=inside))
+        out: list[PlainRow] = []
         try:
-            return function(row, rank)  # type: ignore[no-any-return]  # a generated function
+            function(rows, ranks, out)
         except Exception as error:
             self.annotate(error)
             raise
+        return out
 
     @cached_property
     def checkable(self) -> bool:
-        """Whether `supports` costs less than all rows of a relation."""
+        """Whether `unsupported` costs less than all rows of a relation for each row."""
         body, names = with_head(self.derivation.query)
         steps = plan(body, self.workspace.layouts, bound=frozenset(names))
         return not self.derivation.aggregates and not any(isinstance(step, ScanAll) for step in steps)
