@@ -21,7 +21,13 @@ from bloompy.engine.tick import PlainRow
 
 
 class Part(Protocol):
-    """What keeps the standing rows of one relation."""
+    """What keeps the standing rows of one relation.
+
+    Attributes:
+        upkeep: how, in words.
+    """
+
+    upkeep: str
 
     def update(self, first: bool) -> None:
         """Bring it up to date; `first`: from the beginning."""
@@ -110,6 +116,14 @@ class Fixpoint:
             standing or self.recursive or any(one.derivation.overlays for one in self.transient)
         ):
             self.update = Passing(relations[0], self.transient, touch).update  # type: ignore[method-assign]  # and most others this
+
+    @property
+    def upkeep(self) -> str:
+        """How its standing rows are kept right, and where its transient ones come from, in words."""
+        said = [part.upkeep for part in self.parts]
+        said += [self.recursion.upkeep] if self.recursion.runners else []
+        said += ["transient rows follow from those of the tick"] if self.transient else []
+        return "; ".join(dict.fromkeys(said))
 
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""

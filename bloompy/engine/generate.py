@@ -22,7 +22,7 @@ from bloompy.agg import AGGREGATES
 from bloompy.engine.bag import Bag
 from bloompy.engine.expression import place, to_ast
 from bloompy.engine.lower import Derivation
-from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, plan
+from bloompy.engine.plan import Drive, Find, Flatten, Layouts, Probe, ScanAll, Step, Test, plan
 from bloompy.engine.relation import Relation
 from bloompy.engine.sites import with_head
 from bloompy.engine.support import Constants, Missing, find, ordered, ranked_bindings, user_aggregate
@@ -136,7 +136,7 @@ class Workspace:
 
     relations: Mapping[str, Relation]
     schemas: Mapping[str, Schema]
-    layouts: Mapping[str, Layout]
+    layouts: Layouts
     environment: Environment
     constants: Constants
 
@@ -184,6 +184,7 @@ class Generator:
         self.head_tests: tuple[Clause, ...] = ()
         self.world = ""
         self.exists_bound: set[str] = set()
+        self.around = self.query.body
         self.hoisted: dict[str, set[int]] = {}
         self.names = 0
 
@@ -703,11 +704,12 @@ class Generator:
         needs = [name for name in needs if name not in inside]
         outer_bound, self.exists_bound = self.exists_bound, self.exists_bound | set(needs) | inside
         outer_hoisted, self.hoisted = self.hoisted, {}
-        steps = plan(node.body, self.layouts, bound=frozenset(needs))
+        steps = plan(node.body, self.layouts, bound=frozenset(needs), around=self.around)
+        outer_around, self.around = self.around, (*self.around, *node.body)
         self.frames.append({})
         body = self._nest(steps, [ast.Return(ast.Constant(not node.negated))])
         loads = [own(name) for name in self.frames.pop()]
-        self.exists_bound, self.hoisted = outer_bound, outer_hoisted
+        self.exists_bound, self.hoisted, self.around = outer_bound, outer_hoisted, outer_around
         name = f"_exists{len(self.inner)}"
         self.inner.append(function_syntax(own(name), [*needs, *loads], [*body, ast.Return(ast.Constant(node.negated))]))
         return ast.Call(load_name(name), [user_name(one) for one in [*needs, *loads]], [])

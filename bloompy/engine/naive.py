@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -21,6 +21,9 @@ from bloompy.errors import InvariantViolation, KeyConflict, RowError
 from bloompy.ir.nodes import Collection, Program, Rule
 from bloompy.ir.walk import head_names
 from bloompy.schema import Column, Key, Schema, schema_of
+
+if TYPE_CHECKING:
+    from bloompy.engine.explain import Workings
 
 EVENTS = ("channel", "loopback", "periodic", "stdio")
 """Kinds of collections that only the outside fills."""
@@ -135,6 +138,12 @@ class Naive:
     def read(self, collection: str) -> dict[Key, PlainRow]:
         """Rows that held at the end of the last tick, by key."""
         return self._state.facts.rows[collection]
+
+    def workings(self) -> Workings:
+        """What it shows of itself."""
+        from bloompy.engine.explain import naive_workings  # asked for by few, at import by none
+
+        return naive_workings(self.program, self.environment.parameters, self.environment.debug, self.read)
 
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""

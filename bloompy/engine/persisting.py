@@ -25,6 +25,8 @@ class Persisting:
         touch, conflict: as of `Counting`.
     """
 
+    upkeep = "what was derived stays; a deleted row is there again while a rule derives it"
+
     def __init__(self, head: Relation, runners: list[Runner], touch: Touch, conflict: Conflict) -> None:
         self.head, self.runners, self.touch, self.conflict = head, runners, touch, conflict
         self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}

@@ -47,6 +47,22 @@ class Recursion:
             for view in self.views:
                 view.ranks = {}
 
+    @property
+    def upkeep(self) -> str:
+        """How the views are kept right, in words."""
+        if self.ranked:
+            return "maintained: a deletion looks at the rows that lost every derivation from older ones, by their ranks, and rederives"
+        return f"insertions are maintained, a deletion computes it anew: {self._why_not_ranked()}"
+
+    def _why_not_ranked(self) -> str:
+        if self.tables:
+            return f"{self.tables[0].name} is a table, whose rows stay"
+        inside = next((one for one in self.runners if self._reads_inside(one)), None)
+        if inside is not None:
+            return f"an expression of {inside.derivation.rule.label} reads {', '.join(sorted({*inside.undriven} & self.inside))}"
+        labels = dict.fromkeys(one.derivation.rule.label for one in self.runners if not one.checkable)
+        return f"whether a row follows from {', '.join(labels)} cannot be found by key or index"
+
     def update(self, first: bool, fresh: Fresh) -> None:
         """Bring the views up to date; `fresh`: rows inserted into tables of the component."""
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one, self.inside))]
