@@ -142,11 +142,32 @@ class _Writer:
             self._add(head, self._brackets(self._row([*keys, *(self._expression(type_, scope, 2) for type_ in values)]), clauses))
 
     def _rule(self, head: Declared, readable: Sequence[Declared], scans: int | None = None, among: Sequence[Declared] = ()) -> None:
+        same = [one for one in among or readable if one.types == head.types and one.keys == len(one.types) and one.kind != "channel"]
+        if same and scans is None and self.random.random() < 0.1:
+            self._add(head, f"self.{self.random.choice(same).name}")
+            return
         scope, clauses = self._body(readable, scans, among)
         columns = [self._expression(type_, scope, 2) for type_ in head.types]
+        if len(columns) > 1 and self.random.random() < 0.08:
+            self._through_temporary(head, self._brackets(self._row(columns), clauses), readable)
+            return
         if "i" in head.types and self.random.random() < 0.03 and not any("self." in one for one in columns):
             columns[head.types.index("i")] = self._division(scope)
         self._add(head, self._brackets(self._row(columns), clauses))
+
+    def _through_temporary(self, head: Declared, query: str, readable: Sequence[Declared]) -> None:
+        """A query by a name, read by one rule or by two."""
+        names = [f"m{number}" for number in range(len(head.types))]
+        row, target = f"({', '.join(names)})", ", ".join(names)
+        scope = _Scope()
+        for name, type_ in zip(names, head.types, strict=True):
+            scope.values[type_].append(name)
+        condition = f" if {self._condition(scope, readable, 1)}" if self.random.random() < 0.5 else ""
+        lines = [f"tmp = {query}", f"self.{head.name} <= ({row} for {target} in tmp{condition})"]
+        if set(head.types) == {"i"} and self.random.random() < 0.4:
+            turned = f"({', '.join(names[::-1])})"
+            lines.append(f"self.{head.name} <= ({turned} for {target} in tmp if {self._comparison(scope)})")
+        self.statements.append(Statement(tuple(lines)))
 
     def _division(self, scope: _Scope) -> str:
         """Raises for some rows; which ones a guard or a join lets through is the same for all evaluators.
