@@ -136,8 +136,10 @@ class _Writer:
 
     def _value(self, type_: str, key: bool) -> Any:
         match type_:
-            case "i":
+            case "i" | "<" | ">" | "S":
                 return self.random.randrange(self.domain)
+            case "B":
+                return self.random.random() < 0.5
             case "s":
                 return self.random.choice(TEXTS)
             case "f":
