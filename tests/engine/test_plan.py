@@ -271,6 +271,7 @@ class Flow(Bloom):
     closure = scratch("a, b")
     late = table("k: str")
     cut = table("k: int")
+    growing = scratch("k: int -> low: lmin")
 
     @rule
     def rules(self):
@@ -284,6 +285,7 @@ class Flow(Bloom):
         self.closure <= ((x.a, y.b) for x in self.closure for y in self.closure if x.b == y.a)
         self.late <+ (u.k for u in self.untyped)
         self.cut <- (u.k for u in self.untyped)
+        self.growing <= ((d.k, d.v) for d in self.durable)
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,7 @@ class Flow(Bloom):
         ("closure", [{int}, {int}]),
         ("late", [set(ANY)]),  # what `<+` brings is not checked either
         ("cut", [{int}]),
+        ("growing", [{int}, set(ANY)]),  # the values of a lattice are those of other classes
     ],
 )
 def test_a_type_is_certain_where_rows_are_checked_or_rules_can_yield_nothing_else(name, types):
