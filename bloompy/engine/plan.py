@@ -106,8 +106,8 @@ class Measured:
 
 
 @frozen
-class Layouts:
-    """What the planner knows of a program.
+class Layouts(Mapping[str, Layout]):
+    """What the planner knows of a program: the layouts of its relations by name, and more.
 
     Attributes:
         relations: by name.
@@ -132,6 +132,15 @@ class Layouts:
         scope = Scope(column_types(lowered, parameters), parameters=parameters)
         return cls(relations, scope) if sizes is None else cls(relations, scope, sizes)
 
+    def __getitem__(self, relation: str) -> Layout:
+        return self.relations[relation]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.relations)
+
+    def __len__(self) -> int:
+        return len(self.relations)
+
     def looked_at(self) -> Layouts:
         """The same for who only looks at plans, and changes nothing by asking for sizes."""
         return evolve(self, sizes=self.sizes.copy()) if isinstance(self.sizes, Measured) else self
@@ -139,7 +148,7 @@ class Layouts:
 
 def plan(
     body: Sequence[Clause],
-    layouts: Layouts,
+    layouts: Mapping[str, Layout],
     driver: int | None = None,
     bound: frozenset[str] = frozenset(),
     *,
@@ -149,12 +158,13 @@ def plan(
 
     Args:
         body: the clauses as written.
-        layouts: of the program.
+        layouts: by relation; where they are `Layouts`, types and sizes count too.
         driver: position in the body of the scan whose changed rows drive the query; None to evaluate it in full.
         bound: names that are bound outside (for the body of an Exists).
         around: the clauses that bind them.
     """
-    planner = _Planner(body, layouts, bound, layouts.scope.within(around).within(body))
+    known = layouts if isinstance(layouts, Layouts) else Layouts(layouts, Scope())
+    planner = _Planner(body, known, bound, known.scope.within(around).within(body))
     if driver is not None:
         planner.take_driver(driver)
     while planner.unplaced:
