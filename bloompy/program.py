@@ -118,7 +118,7 @@ class Bloom:
         def environment(address: str) -> Environment:
             return Environment(address, scopes, values, methods, debug, profile)
 
-        machine = Machine(cls.program_ir, environment, _evaluator(evaluator, cls.program_ir), me, seed, clock)
+        machine = Machine(cls.program_ir, environment, _evaluator(evaluator), me, seed, clock)
         self.__dict__["_machine"] = machine
         for name, handle in _handles(cls, machine, values, "").items():
             self.__dict__[name] = handle
@@ -222,12 +222,12 @@ def _deliver(machine: Machine, channel: nodes.Collection, rows: list[tuple[Any, 
                 machine.deliver(channel.name, row)
 
 
-def _evaluator(name: str, program: nodes.Program) -> type[Evaluator]:
-    if name == "codegen" and not any(collection.schema.lattices for collection in program.collections):
+def _evaluator(name: str) -> type[Evaluator]:
+    if name == "codegen":
         from bloompy.engine.codegen import Codegen
 
         return Codegen
-    if name in ("naive", "codegen"):
+    if name == "naive":
         from bloompy.engine.naive import Naive
 
         return Naive

@@ -54,10 +54,13 @@ class Codegen:
         for relation in self._relations.values():
             if relation.kind is Kind.OVERLAY:
                 relation.base = self._relations[f"{relation.name}!"]
+            schema = lowered.relations[relation.name].schema
+            if schema.lattices:
+                relation.growing, relation.base = schema, self._relations.get(f"{relation.name}!")
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
         layouts = Layouts.of(lowered, self.environment.parameters, Measured(self._relations))
         tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
-        self._nothing = {name: Pending(shown=self._schemas[name].row.make) for name in tables}
+        self._nothing = {name: Pending.of(name, self._schemas[name], ()) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
         self._fixpoints = [
             Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict) for one in lowered.components
@@ -190,6 +193,10 @@ class Codegen:
         if relation.kind is Kind.OVERLAY:  # its component puts them in, when it knows which rows stand in this tick
             relation.transient.update(dict.fromkeys(rows))
             self._touch(relation)
+            return
+        if relation.growing is not None:
+            relation.merge(rows, self._touch)
+            relation.net()
             return
         for row in rows:
             key = relation.key(row)
@@ -376,7 +383,12 @@ class Codegen:
         def check(row: PlainRow) -> PlainRow:
             return schema.check(name, row)
 
-        function = Generator(derivation, self._workspace, conflict, check if declared.checked else None).function(variant)
+        def lift(row: PlainRow) -> PlainRow:
+            return schema.lifted(name, row)
+
+        lifts = lift if schema.lattices and not declared.checked else None
+        generator = Generator(derivation, self._workspace, conflict, check if declared.checked else None, lifts)
+        function = generator.function(variant)
         return function if self._profile is None else self._profile.counting(derivation, variant, function)
 
     def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:

@@ -259,8 +259,10 @@ class Naive:
             raise
 
     def _checked(self, collection: Collection, row: PlainRow) -> PlainRow:
-        if self.environment.debug or collection.durable or collection.kind in EVENTS or collection.schema.lattices:
+        if self.environment.debug or collection.durable or collection.kind in EVENTS:
             return collection.schema.check(collection.name, row)
+        if collection.schema.lattices:
+            row = collection.schema.lifted(collection.name, row)
         for i in collection.schema.key_indexes:
             if isinstance(row[i], float) and math.isnan(row[i]):
                 return collection.schema.check(collection.name, row)  # raises, with all it knows
@@ -289,7 +291,10 @@ class Naive:
                 continue
             schema = self.program.by_name[rule.head].schema
             mine = pending.setdefault(rule.head, Pending())
-            for row in right_sides[id(rule)]:
+            rows = right_sides[id(rule)]
+            if schema.lattices and rule.operator != "<-":
+                rows = _merged_by_key(schema, rule, rows)
+            for row in rows:
                 if rule.operator == "<-":
                     mine.deletes.append((row[0] if len(row) == 1 else row, None) if rule.by_key else (schema.key_of(row), row))
                     continue
