@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from attrs import frozen
-
 from benchmarks.measure import Figure, number
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -22,14 +20,6 @@ HEADER = """# Results
 Saved by `python -m benchmarks --save`, the newest run first. `python -m benchmarks --compare` shows new figures beside the
 newest saved ones. Seconds are CPU seconds of one core; figures of contestants are medians of interleaved rounds in one run.
 """
-
-
-@frozen
-class Saved:
-    """One figure of a saved run, as it stands in the table."""
-
-    value: float
-    unit: str
 
 
 def machine() -> str:
@@ -54,23 +44,23 @@ def save(found: Mapping[str, Sequence[Figure]], path: Path = RESULTS) -> None:
     path.write_text(HEADER + "\n".join(lines) + earlier, encoding="utf-8")
 
 
-def newest(path: Path = RESULTS) -> dict[str, Saved]:
-    """By what was measured, the newest saved figure; empty where none is saved."""
+def newest(path: Path = RESULTS) -> dict[tuple[str, str], float]:
+    """By what was measured and its unit, the newest saved value; empty where none is saved."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    found: dict[str, Saved] = {}
+    found: dict[tuple[str, str], float] = {}
     for what, value, unit in re.findall(r"^\| (.+?) \| ([-\d.,e+]+) ?(.*?) \|", text, re.MULTILINE):
-        found.setdefault(what, Saved(float(value.replace(",", "")), unit))
+        found.setdefault((what, unit), float(value.replace(",", "")))
     return found
 
 
-def compare(figures: Sequence[Figure], saved: Mapping[str, Saved]) -> None:
-    """Print figures beside the saved ones of the same name and unit."""
+def compare(figures: Sequence[Figure], saved: Mapping[tuple[str, str], float]) -> None:
+    """Print figures beside the saved ones."""
     width = max((len(figure.what) for figure in figures), default=0)
     for figure in figures:
-        before = saved.get(figure.what.replace("|", "/"))
-        if before is not None and before.unit == figure.unit:
-            change = f"  {figure.value / before.value:6.2f} of it" if before.value else ""
-            print(f"{figure.what:<{width}}  {number(figure.value):>10} {figure.unit:<14}  was {number(before.value):>10}{change}")
+        before = saved.get((figure.what.replace("|", "/"), figure.unit))
+        if before is not None:
+            change = f"  {figure.value / before:6.2f} of it" if before else ""
+            print(f"{figure.what:<{width}}  {number(figure.value):>10} {figure.unit:<14}  was {number(before):>10}{change}")
 
 
 def _processor() -> str:

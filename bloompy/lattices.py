@@ -488,6 +488,7 @@ def _orderable(value: Any) -> Any:
         raise TypeError(f"a {type(value).__name__} has no total order; use lset, lmap or lbag")
     try:
         itself, less = value == value, value < value
+        hash(value)
     except (TypeError, ArithmeticError) as error:
         raise TypeError(f"it has no order: {error}") from None
     if not itself or less:

@@ -6,7 +6,7 @@ import difflib
 import time
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 
@@ -24,6 +24,9 @@ from bloompy.lattices import Lattice
 from bloompy.schema import parse_schema
 from bloompy.span import UNKNOWN, Span
 
+if TYPE_CHECKING:
+    from bloompy.engine.explanation import Explanation
+
 SHARED = frozenset({"dead_letter"})
 """Collections of the runtime, one for a program and all its inner modules."""
 
@@ -40,6 +43,7 @@ class Bloom:
         clock: seconds; `time.time` by default. Timers fire by it.
         evaluator: "codegen", or "naive", the slow one that is the meaning of the language as code.
         debug: check every derived row against its schema.
+        profile: count and time every rule, for `explain`.
         **parameters: values for the class's params.
 
     Raises:
@@ -79,6 +83,8 @@ class Bloom:
         for name, declaration in own.items():
             if name in RESERVED:
                 raise ReservedName(f"{name!r} is a name of every instance", _span(declaration), hint="choose another name")
+            if isinstance(declaration, Param) and name in _KEYWORDS:
+                raise ReservedName(f"every program takes {name!r} for itself", _span(declaration), hint="choose another name")
         _check_mixins(cls)
         cls._declared, cls._owners = _inherited(cls, own)
         cls._own_rules = {}
@@ -101,6 +107,7 @@ class Bloom:
         clock: Callable[[], float] = time.time,
         evaluator: str = "codegen",
         debug: bool = False,
+        profile: bool = False,
         **parameters: Any,
     ) -> None:
         cls = type(self)
@@ -109,9 +116,9 @@ class Bloom:
         methods = _methods(cls, values, "")
 
         def environment(address: str) -> Environment:
-            return Environment(address, scopes, values, methods, debug)
+            return Environment(address, scopes, values, methods, debug, profile)
 
-        machine = Machine(cls.program_ir, environment, _evaluator(evaluator, cls.program_ir), me, seed, clock)
+        machine = Machine(cls.program_ir, environment, _evaluator(evaluator), me, seed, clock)
         self.__dict__["_machine"] = machine
         for name, handle in _handles(cls, machine, values, "").items():
             self.__dict__[name] = handle
@@ -158,6 +165,25 @@ class Bloom:
         machine.notify(tick)
         return tick
 
+    def explain(self, part: str | None = None) -> Explanation:
+        """How the program is evaluated: strata, indexes, and the plan of every rule for every change that can drive it.
+
+        With `profile=True` also how often each ran, for how many rows, and how long it took.
+
+        Args:
+            part: a collection, for the rules that fill it, or the label of a rule ("Class.method", or just "method").
+
+        Returns:
+            what prints itself as text, and in a notebook as folded HTML.
+
+        Raises:
+            UsageError: for a part that there is not.
+        """
+        from bloompy.engine.explain import explain  # asked for by few, at import by none
+
+        with self._machine.lock:
+            return explain(self._machine.evaluator.workings(), part)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._declared:
             raise UsageError(f"{name!r} belongs to the program and cannot be set", hint="use .insert(…), .upsert(…), or a parameter")
@@ -173,7 +199,11 @@ class Bloom:
     _machine: Machine
 
 
-RESERVED = frozenset(name for name in vars(Bloom) if not name.startswith("__")) | {"explain", "why", "why_not"}
+RESERVED = frozenset(name for name in vars(Bloom) if not name.startswith("__")) | {"why", "why_not"}
+
+
+_KEYWORDS = frozenset(Bloom.__init__.__kwdefaults__ or ())
+"""What instances take besides params."""
 
 
 def machine_of(program: Bloom) -> Machine:
@@ -192,12 +222,12 @@ def _deliver(machine: Machine, channel: nodes.Collection, rows: list[tuple[Any, 
                 machine.deliver(channel.name, row)
 
 
-def _evaluator(name: str, program: nodes.Program) -> type[Evaluator]:
-    if name == "codegen" and not any(collection.schema.lattices for collection in program.collections):
+def _evaluator(name: str) -> type[Evaluator]:
+    if name == "codegen":
         from bloompy.engine.codegen import Codegen
 
         return Codegen
-    if name in ("naive", "codegen"):
+    if name == "naive":
         from bloompy.engine.naive import Naive
 
         return Naive

@@ -8,13 +8,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bloompy.engine.fixpoint import Fixpoint
 from bloompy.engine.generate import Derive, Generator, Variant, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
-from bloompy.engine.plan import Layout
+from bloompy.engine.plan import Layouts, Measured
 from bloompy.engine.relation import Difference, Kind, Relation, Transient, ceased
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
@@ -22,6 +22,10 @@ from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, Pla
 from bloompy.errors import InvariantViolation, KeyConflict
 from bloompy.ir.nodes import Program, Rule
 from bloompy.schema import Key
+
+if TYPE_CHECKING:
+    from bloompy.engine.explain import Workings
+    from bloompy.engine.profile import Profile
 
 
 class Codegen:
@@ -36,6 +40,7 @@ class Codegen:
         self._first = True
         self._staged: frozenset[str] = frozenset()
         self._rebuilt = False
+        self._profile = _profile() if environment.profile else None
         self._build()
 
     def _build(self) -> None:
@@ -49,10 +54,13 @@ class Codegen:
         for relation in self._relations.values():
             if relation.kind is Kind.OVERLAY:
                 relation.base = self._relations[f"{relation.name}!"]
+            schema = lowered.relations[relation.name].schema
+            if schema.lattices:
+                relation.growing, relation.base = schema, self._relations.get(f"{relation.name}!")
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
-        layouts = {one.name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for one in lowered.relations.values()}
+        layouts = Layouts.of(lowered, self.environment.parameters, Measured(self._relations))
         tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
-        self._nothing = {name: Pending(shown=self._schemas[name].row.make) for name in tables}
+        self._nothing = {name: Pending.of(name, self._schemas[name], ()) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
         self._fixpoints = [
             Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict) for one in lowered.components
@@ -111,7 +119,17 @@ class Codegen:
             self._roll_back()
             raise
         self._pending, self._ahead, self._first, self._rebuilt = pending, ahead, False, False
+        if self._profile is not None:
+            self._profile.ticks += 1
         return self._finish(batch)
+
+    def workings(self) -> Workings:
+        """What it shows of itself."""
+        from bloompy.engine.explain import Workings  # asked for by few, at import by none
+
+        upkeep = {id(component): one.upkeep for component, one in zip(self._lowered.components, self._fixpoints, strict=True)}
+        layouts = self._workspace.layouts.looked_at()
+        return Workings(self.program, self._lowered, layouts, self._relations, lambda one: upkeep[id(one)], profile=self._profile)
 
     # -- the phases of a tick
 
@@ -175,6 +193,10 @@ class Codegen:
         if relation.kind is Kind.OVERLAY:  # its component puts them in, when it knows which rows stand in this tick
             relation.transient.update(dict.fromkeys(rows))
             self._touch(relation)
+            return
+        if relation.growing is not None:
+            relation.merge(rows, self._touch)
+            relation.net()
             return
         for row in rows:
             key = relation.key(row)
@@ -361,7 +383,13 @@ class Codegen:
         def check(row: PlainRow) -> PlainRow:
             return schema.check(name, row)
 
-        return Generator(derivation, self._workspace, conflict, check if declared.checked else None).function(variant)
+        def lift(row: PlainRow) -> PlainRow:
+            return schema.lifted(name, row)
+
+        lifts = lift if schema.lattices and not declared.checked else None
+        generator = Generator(derivation, self._workspace, conflict, check if declared.checked else None, lifts)
+        function = generator.function(variant)
+        return function if self._profile is None else self._profile.counting(derivation, variant, function)
 
     def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:
         name = self._lowered.relations[relation.name].collection or relation.name
@@ -387,6 +415,12 @@ class Codegen:
         except Exception:  # another row of the rule may raise; what it found until then counts
             return row in new
         return row in new
+
+
+def _profile() -> Profile:
+    from bloompy.engine.profile import Profile  # as above
+
+    return Profile()
 
 
 class _Everything(dict[Any, PlainRow]):

@@ -34,6 +34,9 @@ class Counting:
         self.head, self.runners, self.touch, self.conflict = head, runners, touch, conflict
         self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}
         self.counted = False
+        self.upkeep = "maintained: a row goes with the last of its derivations, which are counted"
+        if self.grouped:
+            self.upkeep += "; aggregates group by group"
 
     def update(self, first: bool) -> None:
         """Bring the view up to date."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from bloompy.engine.counting import Conflict, Counting, Touch
 from bloompy.engine.generate import Derive, Variant, Workspace
 from bloompy.engine.lower import Component, Derivation
+from bloompy.engine.merging import Merging
 from bloompy.engine.overlay import Copying
 from bloompy.engine.persisting import Persisting
 from bloompy.engine.recursion import Recursion
@@ -21,7 +22,13 @@ from bloompy.engine.tick import PlainRow
 
 
 class Part(Protocol):
-    """What keeps the standing rows of one relation."""
+    """What keeps the standing rows of one relation.
+
+    Attributes:
+        upkeep: how, in words.
+    """
+
+    upkeep: str
 
     def update(self, first: bool) -> None:
         """Bring it up to date; `first`: from the beginning."""
@@ -99,17 +106,26 @@ class Fixpoint:
         self.parts: list[Part] = [Copying(one, touch, conflict) for one in copied]
         kept = [one for one in standing if one.head not in copied]
         if kept and not component.recursive:
-            keeper = Persisting if relations[0].kind is Kind.TABLE else Counting
+            view = Merging if relations[0].growing is not None else Counting
+            keeper = Persisting if relations[0].kind is Kind.TABLE else view
             self.parts.append(keeper(relations[0], kept, touch, conflict))
         self.recursion = Recursion(relations, kept if component.recursive else [], touch, conflict)
         self.recursive = [*self.recursion.recursive, *(one for one in self.transient if self._reads_inside(one))]
-        self.relations = relations
+        self.relations, self.growing = relations, [one for one in relations if one.growing is not None]
         if len(self.parts) == 1 and not (self.recursion.runners or self.transient or self.overlays):
             self.update = self.parts[0].update  # type: ignore[method-assign]  # most components are one view
         elif [one.kind for one in relations] == [Kind.TRANSIENT] and not (
-            standing or self.recursive or any(one.derivation.overlays for one in self.transient)
+            standing or self.recursive or self.growing or any(one.derivation.overlays for one in self.transient)
         ):
             self.update = Passing(relations[0], self.transient, touch).update  # type: ignore[method-assign]  # and most others this
+
+    @property
+    def upkeep(self) -> str:
+        """How its standing rows are kept right, and where its transient ones come from, in words."""
+        said = [part.upkeep for part in self.parts]
+        said += [self.recursion.upkeep] if self.recursion.runners else []
+        said += ["transient rows follow from those of the tick"] if self.transient else []
+        return "; ".join(dict.fromkeys(said))
 
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""
@@ -146,6 +162,8 @@ class Fixpoint:
         if self.recursion.tables:  # what stands may have come back by way of a table
             for relation in self.relations:
                 relation.net()
+        for relation in self.growing:
+            relation.net()
 
     def _seed_transient(self, runner: Runner, fresh: dict[str, list[PlainRow]]) -> None:
         if not runner.possible():

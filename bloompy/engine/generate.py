@@ -23,7 +23,7 @@ from bloompy.agg import AGGREGATES
 from bloompy.engine.bag import Bag
 from bloompy.engine.expression import place, to_ast
 from bloompy.engine.lower import Derivation
-from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, Step, Test, plan
+from bloompy.engine.plan import Drive, Find, Flatten, Layouts, Probe, ScanAll, Step, Test, plan
 from bloompy.engine.relation import Relation
 from bloompy.engine.sites import with_head
 from bloompy.engine.support import Constants, Missing, find, ordered, ranked_bindings, user_aggregate
@@ -65,6 +65,7 @@ from bloompy.ir.nodes import (
     Variable,
 )
 from bloompy.ir.walk import free_names, target_names, walk
+from bloompy.lattices import lmax, lmin
 from bloompy.schema import Schema
 from bloompy.span import Span
 
@@ -137,7 +138,7 @@ class Workspace:
 
     relations: Mapping[str, Relation]
     schemas: Mapping[str, Schema]
-    layouts: Mapping[str, Layout]
+    layouts: Layouts
     environment: Environment
     constants: Constants
 
@@ -158,6 +159,7 @@ class Generator:
         workspace: of the instance.
         conflict: makes the error for two rows of one key.
         check: checks a derived row, where that is asked for.
+        lift: makes values of lattices of what a row has in their columns, where it is not checked anyway.
     """
 
     def __init__(
@@ -166,7 +168,9 @@ class Generator:
         workspace: Workspace,
         conflict: Callable[[PlainRow, PlainRow], KeyConflict],
         check: Callable[[PlainRow], PlainRow] | None,
+        lift: Callable[[PlainRow], PlainRow] | None = None,
     ) -> None:
+        self.lift = lift
         self.derivation, self.rule, self.query = derivation, derivation.rule, derivation.query
         self.relations, self.schemas, self.layouts = workspace.relations, workspace.schemas, workspace.layouts
         self.environment, self.check = workspace.environment, check
@@ -177,6 +181,7 @@ class Generator:
             "_conflict": conflict,
             "_Missing": Missing,
             "_check": check,
+            "_lift": lift,
             "_ordered": ordered,
         }
         self.prologue: dict[str, ast.expr] = {}
@@ -185,6 +190,7 @@ class Generator:
         self.head_tests: tuple[Clause, ...] = ()
         self.world = ""
         self.exists_bound: set[str] = set()
+        self.around = self.query.body
         self.hoisted: dict[str, set[int]] = {}
         self.names = 0
 
@@ -461,9 +467,10 @@ class Generator:
     def _append(self, row: ast.expr) -> list[ast.stmt]:
         """Append a row to what is listed."""
         refuse_nan = self._refuse_nan("")
-        if not refuse_nan and not self.check:
+        if not refuse_nan and not self.check and not self.lift:
             return [ast.Expr(ast.Call(load_name("_add"), [row], []))]
-        first = assign("_row", ast.Call(load_name("_check"), [row], []) if self.check else row)
+        checked = ast.Call(load_name("_check" if self.check else "_lift"), [row], []) if self.check or self.lift else row
+        first = assign("_row", checked)
         return [first, *statements(f"{refuse_nan}_add(_row)")]
 
     def _head_row(self) -> ast.expr:
@@ -504,10 +511,26 @@ class Generator:
             return f"if _row not in _rows:\n{refuse_nan}    _rows[_row] = _row\n    _add(_row)\n{self._count_again()}"
         key = ", ".join(f"_row[{i}]" for i in schema.key_indexes)
         key = key if len(schema.key_indexes) == 1 else f"({key})"
+        if schema.lattices:
+            return self._candidate(schema, key)
         return (
             f"_key = {key}\n_old = _rows.get(_key)\n"
             f"if _old is None:\n{self._refuse_nan('    ')}    _rows[_key] = _row\n    _add(_row)\n"
             f"elif _old is not _row and _old != _row:\n    raise _conflict(_old, _row)\n{self._count_again()}"
+        )
+
+    def _candidate(self, schema: Schema, key: str) -> str:
+        """Statements that add `_row` to what is to be merged, unless it is seen at once that it adds nothing."""
+        add = f"{self._refuse_nan('')}_add(_row)\n"
+        if not all(found in (lmax, lmin) for _, found in schema.lattices):
+            return add
+        less = " and ".join(f"_old[{i}] {'<=' if found is lmin else '>='} _row[{i}]" for i, found in schema.lattices)
+        added = "".join(f"    {line}\n" for line in add.splitlines())
+        return (
+            f"_old = _rows.get({key})\n"
+            f"try:\n    _adds = _old is None or not ({less})\n"
+            f"except TypeError:\n    _adds = True\n"  # merging will say what cannot be compared
+            f"if _adds:\n{added}"
         )
 
     def _count_again(self) -> str:
@@ -714,11 +737,12 @@ class Generator:
         needs = [name for name in needs if name not in inside]
         outer_bound, self.exists_bound = self.exists_bound, self.exists_bound | set(needs) | inside
         outer_hoisted, self.hoisted = self.hoisted, {}
-        steps = plan(node.body, self.layouts, bound=frozenset(needs))
+        steps = plan(node.body, self.layouts, bound=frozenset(needs), around=self.around)
+        outer_around, self.around = self.around, (*self.around, *node.body)
         self.frames.append({})
         body = self._nest(steps, [ast.Return(ast.Constant(not node.negated))])
         loads = [own(name) for name in self.frames.pop()]
-        self.exists_bound, self.hoisted = outer_bound, outer_hoisted
+        self.exists_bound, self.hoisted, self.around = outer_bound, outer_hoisted, outer_around
         name = f"_exists{len(self.inner)}"
         self.inner.append(function_syntax(own(name), [*needs, *loads], [*body, ast.Return(ast.Constant(node.negated))]))
         return ast.Call(load_name(name), [user_name(one) for one in [*needs, *loads]], [])

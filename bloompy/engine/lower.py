@@ -159,12 +159,14 @@ class _Lowering:
         collection = self.program.by_name[rule.head]
         if rule.operator in ("<=", "="):
             table = collection.kind == "table"
-            checked = self.debug or collection.durable or bool(collection.schema.lattices)
+            checked = self.debug or collection.durable
             return _Head(rule.head, collection.schema, table, rule.head, checked)
         if rule.operator == "<~":
             return self._sink(f"·send {number}", rule, collection)
-        checked = collection.durable or self.debug or bool(collection.schema.lattices)
-        return self._sink(f"·pending {number}", rule, collection if checked else None)
+        if collection.durable or self.debug:
+            return self._sink(f"·pending {number}", rule, collection)
+        head = self._sink(f"·pending {number}", rule, None)
+        return self._lifting(head, collection) if collection.schema.lattices and rule.operator != "<-" else head
 
     @staticmethod
     def _sink(name: str, rule: Rule, collection: Collection | None) -> _Head:
@@ -176,6 +178,14 @@ class _Lowering:
             columns = [attrs.evolve(column, key=True) for column in collection.schema.columns]
             plain = Schema(tuple(columns), collection.schema.row)
         return _Head(name, plain, False, None, checked)
+
+    @staticmethod
+    def _lifting(head: _Head, collection: Collection) -> _Head:
+        """A sink whose rows get values of lattices where they merge later, and are not checked otherwise."""
+        lattices = dict(collection.schema.lattices)
+        types = [lattices.get(i, Any) for i in range(collection.schema.width)]
+        columns = [attrs.evolve(column, key=True, type=one) for column, one in zip(collection.schema.columns, types, strict=True)]
+        return attrs.evolve(head, schema=Schema(tuple(columns), collection.schema.row), checked=True)
 
     def _driven(self, rule: Rule) -> Rule:
         """Bootstrap rules are driven by the first tick; key lookups become joins."""
@@ -246,15 +256,21 @@ class _Lowering:
             seen = tuple(attrs.evolve(one, collection=self._standing_name(one.collection)) for one in read)
             yield Derivation(rule, name, query, True, seen, aggregates=aggregating)
             mixed = frozenset(one.collection for one in read if self._mixed(one.collection))
-            if mixed:
+            if any(self.schemas[one].lattices for one in mixed if one in self.schemas):
+                yield self._ticking(Derivation(rule, head.name, rule.query, False, read, aggregates=aggregating))
+            elif mixed:
                 yield Derivation(rule, head.name, rule.query, False, read, mixed, aggregating)
         elif self._can_pass(i):
-            query = rule.query
-            if not any(one.required and not self.stands[one.collection] for one in read):
-                tick = Scan("_", TICK)
-                query = attrs.evolve(query, body=(*query.body, tick))
-                read = (*read, Reference(TICK, True, True, True, tick.span))
-            yield Derivation(rule, head.name, query, False, read, aggregates=aggregating)
+            one = Derivation(rule, head.name, rule.query, False, read, aggregates=aggregating)
+            driven = any(each.required and not self.stands[each.collection] for each in read)
+            yield one if driven else self._ticking(one)
+
+    @staticmethod
+    def _ticking(one: Derivation) -> Derivation:
+        """Driven by every tick."""
+        tick = Scan("_", TICK)
+        query = attrs.evolve(one.query, body=(*one.query.body, tick))
+        return attrs.evolve(one, query=query, references=(*one.references, Reference(TICK, True, True, True, tick.span)))
 
     def _standing_name(self, name: str) -> str:
         return f"{name}!" if self._mixed(name) else name
@@ -265,13 +281,14 @@ class _Lowering:
         return node
 
     def _copies(self, relations: Mapping[str, Declared]) -> Iterable[Derivation]:
-        """`name <= name!` for every scratch that is split."""
+        """`name <= name!` for every scratch that is split; where rows merge, in every tick anew."""
         for name, declared in relations.items():
-            if declared.kind is Kind.OVERLAY:
+            if declared.kind is Kind.OVERLAY or f"{name}!" in relations and declared.schema.lattices:
                 variables = tuple(f"c{i}" for i in range(declared.schema.width))
                 query = Select(tuple(Variable(one) for one in variables), (Scan(variables, f"{name}!"),))
                 rule = Rule(name, 0, "rule", name, "<=", query)
-                yield Derivation(rule, name, query, True, (Reference(f"{name}!", True, True, True, query.span),))
+                copy = Derivation(rule, name, query, True, (Reference(f"{name}!", True, True, True, query.span),))
+                yield copy if declared.kind is Kind.OVERLAY else self._ticking(attrs.evolve(copy, standing=False))
 
     # -- relations
 
@@ -295,7 +312,7 @@ class _Lowering:
         elif self._mixed(head.name):
             sink = head.name.startswith("·")
             yield of(f"{head.name}!", Kind.STANDING)
-            yield of(head.name, Kind.TRANSIENT if sink else Kind.OVERLAY)
+            yield of(head.name, Kind.TRANSIENT if sink or head.schema.lattices else Kind.OVERLAY)
         else:
             yield of(head.name, Kind.STANDING if self.stands[head.name] else Kind.TRANSIENT)
 
@@ -343,9 +360,9 @@ class _Lowering:
         It gets a view of its own, `head~n`, that counts derivations; what is left in the component copies that.
         """
         needs = any(reference.collection in component.relations for reference in one.references)
-        if needs or not one.standing or relations[one.head].kind is Kind.OVERLAY or not self._is_apart(one):
-            return None, one
         head = relations[one.head]
+        if needs or not one.standing or head.kind is Kind.OVERLAY or head.schema.lattices or not self._is_apart(one):
+            return None, one
         name = f"{one.head}~{sum(other.startswith(one.head + '~') for other in relations)}"
         columns = [attrs.evolve(column, key=True) for column in head.schema.columns]
         relations[name] = Declared(name, Kind.STANDING, Schema(tuple(columns), head.schema.row), None, head.checked)

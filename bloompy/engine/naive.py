@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -21,6 +21,9 @@ from bloompy.errors import InvariantViolation, KeyConflict, RowError
 from bloompy.ir.nodes import Collection, Program, Rule
 from bloompy.ir.walk import head_names
 from bloompy.schema import Column, Key, Schema, schema_of
+
+if TYPE_CHECKING:
+    from bloompy.engine.explain import Workings
 
 EVENTS = ("channel", "loopback", "periodic", "stdio")
 """Kinds of collections that only the outside fills."""
@@ -136,6 +139,12 @@ class Naive:
         """Rows that held at the end of the last tick, by key."""
         return self._state.facts.rows[collection]
 
+    def workings(self) -> Workings:
+        """What it shows of itself."""
+        from bloompy.engine.explain import naive_workings  # asked for by few, at import by none
+
+        return naive_workings(self.program, self.environment.parameters, self.environment.debug, self.read)
+
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
         return any(
@@ -250,8 +259,10 @@ class Naive:
             raise
 
     def _checked(self, collection: Collection, row: PlainRow) -> PlainRow:
-        if self.environment.debug or collection.durable or collection.kind in EVENTS or collection.schema.lattices:
+        if self.environment.debug or collection.durable or collection.kind in EVENTS:
             return collection.schema.check(collection.name, row)
+        if collection.schema.lattices:
+            row = collection.schema.lifted(collection.name, row)
         for i in collection.schema.key_indexes:
             if isinstance(row[i], float) and math.isnan(row[i]):
                 return collection.schema.check(collection.name, row)  # raises, with all it knows
@@ -280,7 +291,10 @@ class Naive:
                 continue
             schema = self.program.by_name[rule.head].schema
             mine = pending.setdefault(rule.head, Pending())
-            for row in right_sides[id(rule)]:
+            rows = right_sides[id(rule)]
+            if schema.lattices and rule.operator != "<-":
+                rows = _merged_by_key(schema, rule, rows)
+            for row in rows:
                 if rule.operator == "<-":
                     mine.deletes.append((row[0] if len(row) == 1 else row, None) if rule.by_key else (schema.key_of(row), row))
                     continue

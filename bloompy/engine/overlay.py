@@ -14,6 +14,8 @@ class Copying:
         touch, conflict: as of `Counting`.
     """
 
+    upkeep = "standing rows are copied as they change"
+
     def __init__(self, head: Relation, touch: Touch, conflict: Conflict) -> None:
         self.head, self.touch, self.conflict = head, touch, conflict
 

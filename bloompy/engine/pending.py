@@ -33,12 +33,14 @@ class Pending:
         deletes: keys to be free; with the rows deleted whole, or None for whatever the key holds.
         settled: applied already, and nothing has changed since that applying it again could change.
         shown: makes of a plain row what an error shows.
+        growing: of a target whose rows of one key merge (lattices), its schema: then nothing conflicts.
     """
 
     places: dict[Key, Place] = field(factory=dict)
     deletes: dict[Key, list[PlainRow] | None] = field(factory=dict)
     settled: bool = False
     shown: Callable[[PlainRow], PlainRow] = tuple
+    growing: Schema | None = None
 
     @classmethod
     def of(cls, name: str, schema: Schema, right_sides: Iterable[RightSide]) -> Pending:
@@ -47,9 +49,12 @@ class Pending:
         Raises:
             KeyConflict: for different rows of one key from `<+` and `<+-`.
         """
-        pending = cls(shown=schema.row.make)
+        pending = cls(shown=schema.row.make, growing=schema if schema.lattices else None)
         key_of = schema.key_of
         for rule, rows in right_sides:
+            if schema.lattices and rule.operator != "<-":
+                pending._merge(name, schema, rule, rows)
+                continue
             for row in rows:
                 if rule.operator == "<-":
                     pending._delete(row, rule, key_of)
@@ -74,6 +79,16 @@ class Pending:
         elif rule.operator == "<+-":
             known.upsert = True
 
+    def _merge(self, name: str, schema: Schema, rule: Rule, rows: Iterable[PlainRow]) -> None:
+        """Place rows of one rule whose keys merge."""
+        groups: dict[Key, list[PlainRow]] = {}
+        for row in rows:
+            groups.setdefault(schema.key_of(row), []).append(row)
+        for key, group in groups.items():
+            known = self.places.get(key)
+            merged = schema.merged_all(name, group if known is None else [known.row, *group])
+            self.places[key] = Place(merged, rule, rule.operator == "<+-" or known is not None and known.upsert)
+
     def __bool__(self) -> bool:
         return bool(self.places or self.deletes)
 
@@ -96,6 +111,8 @@ class Pending:
             whole = self.deletes[key]
             if whole is None or held in whole:
                 held = None
+        if self.growing is not None:
+            return self._merged(self.growing, key, held, change, name)
         placed = False
         if change is not None:
             held, placed = change.fold(held, lambda old, new: self._conflict(name, (old, new), ("already there", "inserted")))
@@ -105,6 +122,17 @@ class Pending:
         if held is not None and held != place.row and (placed or not place.upsert):
             raise self._conflict(name, (held, place.row), ("inserted" if placed else "already there", place.rule.place))
         return held if held == place.row else place.row
+
+    def _merged(self, schema: Schema, key: Key, held: PlainRow | None, change: Change | None, name: str) -> PlainRow | None:
+        """As `after`, where rows merge: an upsert replaces what is there, and merges with what is put in as well."""
+        place = self.places.get(key)
+        if place is not None and place.upsert:
+            held = None
+        if change is not None:
+            held = change.merge(held, lambda rows: schema.merged_all(name, rows))
+        if place is None:
+            return held
+        return place.row if held is None else schema.merged(name, held, place.row)
 
     def _conflict(self, name: str, rows: tuple[PlainRow, PlainRow], origins: tuple[str, str]) -> KeyConflict:
         return KeyConflict(name, [self.shown(row) for row in rows], origins)

@@ -24,6 +24,8 @@ class Persisting:
         touch, conflict: as of `Counting`.
     """
 
+    upkeep = "what was derived stays; a deleted row is there again while a rule derives it"
+
     def __init__(self, head: Relation, runners: list[Runner], touch: Touch, conflict: Conflict) -> None:
         self.head, self.runners, self.touch, self.conflict = head, runners, touch, conflict
         self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}
@@ -31,12 +33,13 @@ class Persisting:
     def update(self, first: bool) -> None:
         """Bring the table up to date."""
         deleted = list(self.head.deleted)
+        again = first or (self.head.growing is not None and self.head.shrunk)
         for one in self.runners:
-            if first:
+            if again:
                 self._put_all(one)
             else:
                 self._put_gained(one)
-                if deleted:
+                if deleted and self.head.growing is None:
                     self._put_back(one, deleted)
         self.head.net()
 
@@ -56,7 +59,7 @@ class Persisting:
             groups: Groups = {}
             if runner.possible():
                 runner.listed(None, (), groups, False)
-            self._place(grouped.fill(groups))
+            self._place(runner, grouped.fill(groups))
         elif runner.possible():
             self._put(runner, None, ())
 
@@ -76,22 +79,26 @@ class Persisting:
             lost, gained = Groups(), Groups()
             difference(runner, changes, lost, gained)
             _, rows = grouped.change(lost, gained)
-        self._place(rows)
+        self._place(runner, rows)
 
     def _put_back(self, runner: Runner, deleted: list[PlainRow]) -> None:
         """What was deleted and still follows."""
         grouped = self.grouped.get(id(runner))
         if grouped is not None:
             gone = set(deleted)
-            self._place(row for row in grouped.rows() if row in gone)
+            self._place(runner, (row for row in grouped.rows() if row in gone))
         elif runner.checkable:
             gone = set(runner.unsupported(deleted, {}))
-            self._place(row for row in deleted if row not in gone)
+            self._place(runner, (row for row in deleted if row not in gone))
         elif runner.possible():
             self._put(runner, None, ())
 
     def _put(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow]) -> None:
         new: list[PlainRow] = []
+        if self.head.growing is not None:
+            runner.put(driver, driven, self.head.rows, new, [])
+            self._place(runner, new)
+            return
         try:
             runner.put(driver, driven, self.head.rows, new, [])
         finally:
@@ -99,8 +106,11 @@ class Persisting:
                 self.touch(self.head)
                 self.head.added(new)
 
-    def _place(self, rows: Iterable[PlainRow]) -> None:
+    def _place(self, runner: Runner, rows: Iterable[PlainRow]) -> None:
         head = self.head
+        if head.growing is not None:
+            runner.explained(lambda: head.merge(rows, self.touch))
+            return
         for row in rows:
             held = head.rows.get(head.key(row))
             if held is None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bloompy.engine.lower import Lowered
-from bloompy.engine.relation import Kind
-from bloompy.engine.types import Scope, Types, column_types, equals_itself, value_of
+from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.types import Scope, column_types, equals_itself, value_of
 from bloompy.ir.nodes import Clause, Condition, Exists, Expression, Field, Iterate, Lookup, Python, RowVariable, Scan, Variable
 from bloompy.ir.walk import free_names, target_names, walk
 
@@ -73,27 +73,77 @@ Step: TypeAlias = Drive | ScanAll | Find | Probe | Flatten | Test
 
 @frozen
 class Layout:
-    """What the planner knows of a relation.
-
-    Attributes:
-        types: of the columns, as far as they are certain (`bloompy.engine.types`).
-    """
+    """How long the rows of a relation live, its key, its width."""
 
     kind: Kind
     key_indexes: tuple[int, ...]
     width: int
-    types: tuple[Types, ...] = ()
 
 
-def layouts_of(lowered: Lowered, parameters: Mapping[str, Any]) -> dict[str, Layout]:
-    """The layouts of a program's relations.
+class Measured:
+    """Sizes as they are when the planner first asks; kept, so that a plan that is made again is the same.
 
     Args:
-        lowered: the program.
-        parameters: values of the instance's params.
+        relations: what is measured.
+        known: what was found before.
     """
-    types = column_types(lowered, parameters)
-    return {name: Layout(one.kind, one.schema.key_indexes, one.schema.width, types[name]) for name, one in lowered.relations.items()}
+
+    def __init__(self, relations: Mapping[str, Relation], known: Mapping[tuple[str, tuple[int, ...]], float] | None = None) -> None:
+        self._relations = relations
+        self._known = dict(known or {})
+
+    def __call__(self, relation: str, columns: tuple[int, ...]) -> float:
+        size = self._known.get((relation, columns))
+        if size is None:
+            held = self._relations[relation]
+            index = held.indexes.get(columns, ())
+            size = self._known[relation, columns] = len(held.rows) / (len(index) or 1) if index or not columns else 0.0
+        return size
+
+    def copy(self) -> Measured:
+        """One that knows as much, to ask without leaving a trace."""
+        return Measured(self._relations, self._known)
+
+
+@frozen
+class Layouts(Mapping[str, Layout]):
+    """What the planner knows of a program: the layouts of its relations by name, and more.
+
+    Attributes:
+        relations: by name.
+        scope: what is known of columns and params.
+        sizes: of the relations; without it, relations of one kind count as equally large.
+    """
+
+    relations: Mapping[str, Layout]
+    scope: Scope
+    sizes: Sizes = field(default=lambda relation, columns: 0.0)
+
+    @classmethod
+    def of(cls, lowered: Lowered, parameters: Mapping[str, Any], sizes: Sizes | None = None) -> Layouts:
+        """The layouts of a program's relations.
+
+        Args:
+            lowered: the program.
+            parameters: values of the instance's params.
+            sizes: how many rows to expect.
+        """
+        relations = {name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for name, one in lowered.relations.items()}
+        scope = Scope(column_types(lowered, parameters), parameters=parameters)
+        return cls(relations, scope) if sizes is None else cls(relations, scope, sizes)
+
+    def __getitem__(self, relation: str) -> Layout:
+        return self.relations[relation]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.relations)
+
+    def __len__(self) -> int:
+        return len(self.relations)
+
+    def looked_at(self) -> Layouts:
+        """The same for who only looks at plans, and changes nothing by asking for sizes."""
+        return evolve(self, sizes=self.sizes.copy()) if isinstance(self.sizes, Measured) else self
 
 
 def plan(
@@ -103,23 +153,18 @@ def plan(
     bound: frozenset[str] = frozenset(),
     *,
     around: Sequence[Clause] = (),
-    parameters: Mapping[str, Any] | None = None,
-    sizes: Sizes | None = None,
 ) -> list[Step]:
     """Order the clauses of a body.
 
     Args:
         body: the clauses as written.
-        layouts: by relation.
+        layouts: by relation; where they are `Layouts`, types and sizes count too.
         driver: position in the body of the scan whose changed rows drive the query; None to evaluate it in full.
         bound: names that are bound outside (for the body of an Exists).
         around: the clauses that bind them.
-        parameters: values of the instance's params.
-        sizes: of the relations; without it, relations of one kind count as equally large.
     """
-    columns = {name: layout.types for name, layout in layouts.items()}
-    scope = Scope(columns, parameters=parameters or {}).within(around).within(body)
-    planner = _Planner(body, layouts, bound, scope, sizes or (lambda relation, columns: 0))
+    known = layouts if isinstance(layouts, Layouts) else Layouts(layouts, Scope())
+    planner = _Planner(body, known, bound, known.scope.within(around).within(body))
     if driver is not None:
         planner.take_driver(driver)
     while planner.unplaced:
@@ -172,10 +217,8 @@ _TABLE_ROWS, _EVENT_ROWS = 4096.0, 16.0
 
 
 class _Planner:
-    def __init__(
-        self, body: Sequence[Clause], layouts: Mapping[str, Layout], bound: frozenset[str], scope: Scope, sizes: Sizes
-    ) -> None:
-        self.body, self.layouts, self.scope, self.sizes = body, layouts, scope, sizes
+    def __init__(self, body: Sequence[Clause], layouts: Layouts, bound: frozenset[str], scope: Scope) -> None:
+        self.body, self.layouts, self.scope, self.sizes = body, layouts.relations, scope, layouts.sizes
         names = bound | {name for clause in body for name in target_names(getattr(clause, "target", "_"))}
         self.unplaced = {i: clause for i, clause in enumerate(body) if not isinstance(clause, Condition)}
         self.tests = {i: self._test(i, clause, names) for i, clause in enumerate(body) if isinstance(clause, Condition)}

@@ -40,17 +40,36 @@ class Recursion:
         self.recursive = [
             one for one in runners if self._reads_inside(one) or any(relation.name in self.inside for _, relation in one.scans)
         ]
-        self.ranked = not self.tables and all(one.checkable and not self._reads_inside(one) for one in runners)
+        self.growing = [one for one in relations if one.growing is not None]
+        self.ranked = not self.growing and not self.tables and all(one.checkable and not self._reads_inside(one) for one in runners)
         self.by_head = {view.name: [one for one in runners if one.head is view] for view in self.views}
         self.clock = 0
         if self.ranked and runners:
             for view in self.views:
                 view.ranks = {}
 
+    @property
+    def upkeep(self) -> str:
+        """How the views are kept right, in words."""
+        if self.ranked:
+            return "maintained: a deletion looks at the rows that lost every derivation from older ones, by their ranks, and rederives"
+        return f"insertions are maintained, a deletion computes it anew: {self._why_not_ranked()}"
+
+    def _why_not_ranked(self) -> str:
+        if self.tables:
+            return f"{self.tables[0].name} is a table, whose rows stay"
+        if self.growing:
+            return f"the values of {self.growing[0].name} merge, and a merge does not tell of what"
+        inside = next((one for one in self.runners if self._reads_inside(one)), None)
+        if inside is not None:
+            return f"an expression of {inside.derivation.rule.label} reads {', '.join(sorted({*inside.undriven} & self.inside))}"
+        labels = dict.fromkeys(one.derivation.rule.label for one in self.runners if not one.checkable)
+        return f"whether a row follows from {', '.join(labels)} cannot be found by key or index"
+
     def update(self, first: bool, fresh: Fresh) -> None:
         """Bring the views up to date; `fresh`: rows inserted into tables of the component."""
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one, self.inside))]
-        loses = any(self._may_lose(one, changes) for one, changes in changed) or any(table.deleted for table in self.tables)
+        loses = any(self._may_lose(one, changes) for one, changes in changed) or any(table.shrunk for table in self.tables)
         if first or (loses and not self.ranked):
             self._recompute(fresh)
         else:
@@ -71,7 +90,8 @@ class Recursion:
             for runner in runners:
                 for position, relation in runner.scans:
                     if relation.name in delta and relation.name in self.inside:
-                        self.derive(runner, position, delta[relation.name], fresh)
+                        rows = delta[relation.name]
+                        self.derive(runner, position, rows if relation.growing is None else relation.current(rows), fresh)
                 if any(name in delta for name in runner.undriven):
                     self.derive(runner, None, (), fresh)
 
@@ -79,16 +99,23 @@ class Recursion:
         """Run one rule, putting what is new into its head and `fresh`."""
         head = runner.head
         new: list[PlainRow] = []
-        try:
+        if head.growing is not None:
             runner.put(driver, driven, head.rows, new, [])
-        finally:
-            if new:
-                self._added(head, new)
+            new = self._merged(runner, new)
+        else:
+            try:
+                runner.put(driver, driven, head.rows, new, [])
+            finally:
+                if new:
+                    self._added(head, new)
         if new:
             if head.kind is Kind.OVERLAY and not runner.derivation.standing:
                 head.transient.update(dict.fromkeys(new))
             known = fresh.get(head.name)
             fresh[head.name] = [*known, *new] if known else new
+
+    def _merged(self, runner: Runner, rows: list[PlainRow]) -> list[PlainRow]:
+        return runner.explained(lambda: runner.head.merge(rows, self.touch))
 
     def _added(self, head: Relation, new: list[PlainRow]) -> None:
         self.touch(head)
@@ -120,6 +147,10 @@ class Recursion:
             return
         gained: list[PlainRow] = []
         gain(runner, changes, gained)
+        if runner.head.growing is not None:
+            if new := self._merged(runner, gained):
+                fresh[runner.head.name] = [*fresh.get(runner.head.name, ()), *new]
+            return
         self._place(runner.head, gained, fresh)
 
     def _place(self, head: Relation, rows: Iterable[PlainRow], fresh: Fresh) -> None:
@@ -143,11 +174,11 @@ class Recursion:
 
     def _may_lose(self, runner: Runner, changes: Changes) -> bool:
         """Whether a change below a rule may take a row from it."""
-        if any(relation.deleted for _, relation in changes.scans):
-            return True
         monotone = {one.collection for one in runner.derivation.references if one.monotone}
         monotone -= {one.collection for one in runner.derivation.references if not one.monotone}
-        return any(relation.deleted or relation.name not in monotone for _, relation in changes.sites)
+        if any(relation.shrunk if relation.name in monotone else relation.deleted for _, relation in changes.scans):
+            return True
+        return any(relation.shrunk or relation.name not in monotone for _, relation in changes.sites)
 
     def _deleted(self, changed: list[tuple[Runner, Changes]], fresh: Fresh) -> bool:
         """Delete and rederive. False where a rule raised: it may have met rows that go beside rows that come."""

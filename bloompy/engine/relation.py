@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from bloompy.engine.tick import PlainRow
-from bloompy.schema import Key
+from bloompy.schema import Key, Schema
 
 Bucket: TypeAlias = "tuple[PlainRow] | dict[PlainRow, None]"
 """The rows of one value: bare in a tuple while there is one, since most indexes have a row a value."""
@@ -46,11 +46,12 @@ class Relation:
         base: of an OVERLAY, the relation of its standing rows.
         again: of a view without recursion, by row how many derivations it has besides the first (rows with none are not in it).
         ranks: of a recursive view, by row when it was derived: every row has a derivation from rows of lower ranks.
+        growing: where rows of one key merge (lattices), the schema; a row that grew counts as deleted and another as inserted.
     """
 
     __slots__ = (
         "_before", "_ranks_lost", "_saved_again", "_saved_rows", "_saved_transient",
-        "again", "base", "deleted", "indexes", "inserted", "key", "kind", "name", "ranks", "rows", "transient",
+        "again", "base", "deleted", "growing", "indexes", "inserted", "key", "kind", "name", "ranks", "rows", "transient",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: Kind, key: Callable[[PlainRow], Key]) -> None:
@@ -63,6 +64,7 @@ class Relation:
         self.base: Relation | None = None
         self.again: dict[PlainRow, int] = {}
         self.ranks: dict[PlainRow, float] | None = None
+        self.growing: Schema | None = None
         self._before: Before | None = None
         self._saved_rows: tuple[dict[Key, PlainRow], dict[PlainRow, int], dict[PlainRow, float] | None] | None = None
         self._saved_again: dict[PlainRow, int] = {}
@@ -109,6 +111,54 @@ class Relation:
         self.deleted.append(row)
         if self.ranks is not None:
             self._ranks_lost.setdefault(row, self.ranks.pop(row))
+
+    def merge(self, rows: Iterable[PlainRow], touch: Callable[[Relation], None]) -> list[PlainRow]:
+        """Merge rows into those of their keys, where `growing`; rows of one key at once, since each merge copies the value.
+
+        Args:
+            rows: as derived.
+            touch: called before something changes.
+
+        Returns:
+            the rows that are new or have grown, as they are now.
+
+        Raises:
+            RowError, UnorderableValues: for values that are none of their lattices, or cannot be compared.
+        """
+        assert self.growing is not None
+        schema, held_rows, groups = self.growing, self.rows, dict[Key, list[PlainRow]]()
+        name = self.name.rstrip("!")
+        for row in rows:
+            row = schema.lifted(name, row)
+            groups.setdefault(self.key(row), []).append(row)
+        grown: list[PlainRow] = []
+        try:
+            for key, group in groups.items():
+                held = held_rows.get(key)
+                merged = schema.merged_all(name, group if held is None else [held, *group])
+                if merged != held:
+                    touch(self)
+                    if held is not None:
+                        self.delete(held)
+                    held_rows[key] = merged
+                    grown.append(merged)
+        finally:  # of a tick that fails, what was changed is rolled back
+            if grown:
+                self.added(grown)
+        return grown
+
+    def current(self, rows: list[PlainRow]) -> list[PlainRow]:
+        """Those of some rows that have not grown since."""
+        return [row for row in rows if self.rows.get(self.key(row)) is row]
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether something was lost in this tick: a row that has grown was not."""
+        if self.growing is None or not self.deleted:
+            return bool(self.deleted)
+        merged, name = self.growing.merged, self.name
+        now = [(row, self.rows.get(self.key(row))) for row in self.deleted]
+        return any(grown is None or merged(name, grown, row) != grown for row, grown in now)
 
     def doom(self, row: PlainRow) -> None:
         """Give a row that is to be deleted the highest rank."""
@@ -268,11 +318,17 @@ class Transient(Relation):
 
     def difference(self) -> Difference:
         """What the tick changed."""
-        return self, self.inserted, self.deleted, self._emptied or _NONE, self.rows
+        began = self.inserted
+        if self.base is not None:  # made anew in every tick, also of what stands
+            new = set(self.base.inserted)
+            began = [row for row in began if row in new or self.base.rows.get(self.key(row)) != row]
+        return self, began, self.deleted, self._emptied or _NONE, self.rows
 
     def finish(self) -> None:
         """Forget the tick before."""
         self.inserted, self._emptied, self._before = [], None, None
+        if self.deleted:  # by rows that had grown, in a tick that failed
+            self.deleted = []
 
     def roll_back(self) -> None:
         """Undo the changes."""

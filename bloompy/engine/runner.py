@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define, field
 
@@ -18,6 +18,7 @@ from bloompy.errors import BloomError
 from bloompy.ir.nodes import Scan
 from bloompy.ir.walk import target_names
 
+T = TypeVar("T")
 Binding = tuple[PlainRow, ...]
 """The rows of a query's scans."""
 Groups = dict[Any, tuple[list[Any], ...]]
@@ -154,6 +155,14 @@ class Runner:
         return function
 
     # -- errors
+
+    def explained(self, merge: Callable[[], T]) -> T:
+        """What something returns that is done with the rule's rows; an error of it tells the rule."""
+        try:
+            return merge()
+        except Exception as error:
+            self.annotate(error)
+            raise
 
     def annotate(self, error: Exception) -> None:
         """Tell which rule raised and, where an expression of the user did, for which rows."""

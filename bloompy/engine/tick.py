@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import Factory, define, field, frozen
 
 from bloompy.errors import InvariantViolation
 from bloompy.ir.nodes import Program
 from bloompy.schema import Key
+
+if TYPE_CHECKING:
+    from bloompy.engine.explain import Workings
 
 PlainRow: TypeAlias = tuple[Any, ...]
 
@@ -38,6 +41,7 @@ class Environment:
         parameters: by dotted name.
         methods: functions that `Method` expressions call, by dotted name, already bound.
         debug: check every derived row against its schema.
+        profile: count and time every rule.
     """
 
     me: str
@@ -45,6 +49,7 @@ class Environment:
     parameters: Mapping[str, Any]
     methods: Mapping[str, Callable[..., Any]]
     debug: bool = False
+    profile: bool = False
 
 
 @define
@@ -199,3 +204,6 @@ class Evaluator(Protocol):
 
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
+
+    def workings(self) -> Workings:
+        """What it shows of itself, for `explain`."""

@@ -38,6 +38,7 @@ from bloompy.ir.nodes import (
     Variable,
 )
 from bloompy.ir.walk import target_names
+from bloompy.lattices import is_lattice
 
 Types: TypeAlias = frozenset[type]
 """The classes of which a value can be an instance; empty where there are no values."""
@@ -181,6 +182,8 @@ def declared_types(annotation: Any) -> Types:
     if origin is typing.Literal:
         return frozenset(type(value) for value in typing.get_args(annotation))
     known = origin if origin is not None else annotation
+    if is_lattice(known):  # its values are those of other classes
+        return ANY
     return frozenset({known}) if isinstance(known, type) and known is not Any else ANY
 
 

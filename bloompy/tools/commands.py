@@ -8,6 +8,7 @@ import click
 
 _COMMANDS = {
     "demo": ("bloompy.tools.demo.command:demo", "Start a small cluster, kill a part of it, and count the words of a real text."),
+    "explain": ("bloompy.tools.explaining:explain", "Show how a program is evaluated: strata, indexes, the plan of every rule."),
     "fs": ("bloompy_fs.commands:fs", "The file system: list, put, get and more; its servers."),
     "mr": ("bloompy_mr.commands:mr", "MapReduce: run jobs; its servers."),
 }

@@ -48,6 +48,20 @@ def test_the_program_of_the_cheat_sheet_runs(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("3\n", "")
 
 
+def test_the_program_of_the_page_on_explain_prints_what_the_page_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+    (program,) = blocks(page, "python")
+    done = run(program, tmp_path)
+    assert done.stderr == ""
+    assert without_times(done.stdout) == without_times(blocks(page, "text")[0])
+
+
+def without_times(text: str) -> list[str]:
+    """The lines without shares, bars and times, the bars' lines sorted, since they are in the order of times."""
+    lines = [re.sub(r"^ +\d+% █* *|[\d.]+ (s|ms|µs)\b", "", line) for line in text.splitlines()]
+    return sorted(lines[:6]) + lines[6:]
+
+
 EVALUATION = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ import pytest
 from bloompy import Bloom, agg, channel, exec_source, interface, param, periodic, rule, scratch, table
 from bloompy.engine import plan as planning
 from bloompy.engine.lower import lower
-from bloompy.engine.plan import Drive, Find, Probe, ScanAll, layouts_of, plan
+from bloompy.engine.plan import Drive, Find, Layouts, Probe, ScanAll, plan
 from bloompy.engine.types import ANY, column_types
 from bloompy.errors import UnsupportedStatement
 
@@ -29,7 +29,7 @@ def steps(program: type[Bloom], driver: int | None, label: str = "", **parameter
     lowered = lower(program.program_ir, frozenset(), False)
     derivations = [one for component in lowered.components for one in component.derivations]
     [derivation] = [one for one in derivations if one.rule.label.endswith(label)]
-    return plan(derivation.query.body, layouts_of(lowered, parameters), driver, parameters=parameters)
+    return plan(derivation.query.body, Layouts.of(lowered, parameters), driver)
 
 
 def kinds(program: type[Bloom], driver: int | None, label: str = "", **parameters):
@@ -121,7 +121,7 @@ def test_a_large_bucket_waits():
     [derivation] = lowered.components[-1].derivations
 
     def order(sizes):
-        found = plan(derivation.query.body, layouts_of(lowered, {}), 0, sizes=sizes)
+        found = plan(derivation.query.body, Layouts.of(lowered, {}, sizes), 0)
         return [step.scan.collection for step in found]
 
     assert order(None) == ["event", "crowded", "sparse"]
@@ -198,7 +198,7 @@ def test_a_semijoin_by_equality_looks_into_the_index_and_tests_the_rest_at_once(
     [_, test, _] = steps(Semijoins, 0, "absent")
     lowered = lower(Semijoins.program_ir, frozenset(), False)
     body = test.condition.test.parts[0].body if hasattr(test.condition.test, "parts") else test.condition.test.body
-    inner = plan(body, layouts_of(lowered, {}), bound=frozenset({"p"}))
+    inner = plan(body, Layouts.of(lowered, {}), bound=frozenset({"p"}))
     assert [type(step) for step in inner] == [Find, TESTED]
 
 
@@ -271,6 +271,7 @@ class Flow(Bloom):
     closure = scratch("a, b")
     late = table("k: str")
     cut = table("k: int")
+    growing = scratch("k: int -> low: lmin")
 
     @rule
     def rules(self):
@@ -284,6 +285,7 @@ class Flow(Bloom):
         self.closure <= ((x.a, y.b) for x in self.closure for y in self.closure if x.b == y.a)
         self.late <+ (u.k for u in self.untyped)
         self.cut <- (u.k for u in self.untyped)
+        self.growing <= ((d.k, d.v) for d in self.durable)
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,7 @@ class Flow(Bloom):
         ("closure", [{int}, {int}]),
         ("late", [set(ANY)]),  # what `<+` brings is not checked either
         ("cut", [{int}]),
+        ("growing", [{int}, set(ANY)]),  # the values of a lattice are those of other classes
     ],
 )
 def test_a_type_is_certain_where_rows_are_checked_or_rules_can_yield_nothing_else(name, types):
@@ -370,3 +373,19 @@ def test_a_join_deeper_than_python_nests_loops_says_what_to_do():
     p.edge.insert((1, 2))
     with pytest.raises(UnsupportedStatement, match=r"Path\.walk: too many statically nested blocks .*line 10\)\nhint: join a part of it in a temporary"):
         p.tick()
+
+
+def test_sizes_are_those_of_the_first_plan_also_for_who_explains_it():
+    from bloompy.engine.plan import Measured
+    from bloompy.engine.relation import Kind, Relation
+
+    rows = Relation("r", Kind.TABLE, lambda row: row)
+    measured = Measured({"r": rows})
+    assert measured("r", ()) == 0
+    for i in range(6):
+        rows.insert((i, i % 2))
+    rows.index((1,))
+    looked = measured.copy()
+    assert (looked("r", ()), looked("r", (1,)), looked("r", (0,))) == (0, 3, 0)
+    rows.insert((7, 7))
+    assert measured("r", (1,)) == pytest.approx(7 / 3)  # who looked has left no trace

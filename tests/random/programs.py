@@ -12,12 +12,13 @@ from random import Random
 from attrs import define, evolve, field, frozen
 
 TYPES = {"i": "int", "s": "str", "f": "float"}
+LATTICES = {"<": "lmin", ">": "lmax", "S": "lset", "B": "lbool"}
 WRITTEN = ("table", "scratch", "output", "inner input")
 
 
 @frozen
 class Declared:
-    """A collection: column types ("i", "s" or "f", one a column), how many columns are the key, and its level."""
+    """A collection: column types ("i", "s", "f" or a lattice's sign, one a column), how many columns are the key, and its level."""
 
     name: str
     kind: str
@@ -38,7 +39,8 @@ class Declared:
     @property
     def text(self) -> str:
         """The declaration as source."""
-        columns = [f"{name}: {TYPES[type_]}" if self.typed else name for name, type_ in zip(self.columns, self.types, strict=True)]
+        types = {**TYPES, **LATTICES} if self.typed else LATTICES
+        columns = [f"{name}: {types[type_]}" if type_ in types else name for name, type_ in zip(self.columns, self.types, strict=True)]
         if self.kind == "channel":
             columns[0] = "@" + columns[0]
         schema = ", ".join(columns[: self.keys]) + (f" -> {', '.join(columns[self.keys :])}" if self.keys < len(columns) else "")

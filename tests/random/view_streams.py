@@ -11,7 +11,7 @@ from tests.random.programs import Declared, Source
 from tests.random.streams import Input, Operation
 
 DOMAIN = 4
-"""How many different integers a column can hold."""
+"""How many different integers the heads of rules can hold; the input of a program may know fewer, or more."""
 
 PRIMES = ("0.1", "0.2", "0.3", "1e16", "-1e16", "1.0", "2.5")
 """Floats whose sum depends on the order of addition."""
@@ -27,7 +27,8 @@ Row = tuple[Any, ...]
 
 def view_stream(random: Random, source: Source, least: int = 20, most: int = 60) -> tuple[Input, ...]:
     """A first tick that fills the tables, and many that change a little."""
-    return _Writer(random, source).stream(random.randint(least, most))
+    length = random.randint(least, most) * (5 if random.random() < 0.04 else 1)
+    return _Writer(random, source, domain=random.choice([3, DOMAIN, DOMAIN, DOMAIN, DOMAIN + 2])).stream(length)
 
 
 @define
@@ -39,6 +40,7 @@ class _Writer:
     held: dict[str, dict[Row, Row]] = field(factory=dict)
     mixed: tuple[Any, ...] = MIXED
     size: int = 5
+    domain: int = DOMAIN
 
     def stream(self, length: int) -> tuple[Input, ...]:
         self.mixed = ODD if self.random.random() < 0.3 else MIXED
@@ -134,8 +136,10 @@ class _Writer:
 
     def _value(self, type_: str, key: bool) -> Any:
         match type_:
-            case "i":
-                return self.random.randrange(DOMAIN)
+            case "i" | "<" | ">" | "S":
+                return self.random.randrange(self.domain)
+            case "B":
+                return self.random.random() < 0.5
             case "s":
                 return self.random.choice(TEXTS)
             case "f":

@@ -17,6 +17,9 @@ from tests.random.view_streams import DOMAIN, PRIMES
 
 __all__ = ["DOMAIN", "HEADER", "random_views"]
 
+LATTICES = False
+"""Whether there are views whose value columns are lattices."""
+
 ROW_KINDS = ("table", "scratch", "input", "channel")
 
 
@@ -26,6 +29,10 @@ class _Scope:
 
     values: dict[str, list[str]] = field(factory=lambda: {type_: [] for type_ in "isfmno"})
     rows: list[tuple[str, Declared]] = field(factory=list)
+
+    def add(self, type_: str, text: str) -> None:
+        """One more; the value of a lattice column is a plain value to the strata above."""
+        self.values[{"<": "i", ">": "i", "B": "i", "S": "o"}.get(type_, type_)].append(text)
 
 
 def random_views(random: Random) -> Source:
@@ -88,6 +95,7 @@ class _Writer:
             (self._classic, 2.5),
             (self._diamond, 0.7),
             (self._negation_of_recent, 1.2),
+            (self._lattice, 1.2 if LATTICES else 0),
         ]
         self.random.choices([form for form, _ in forms], [weight for _, weight in forms])[0]()
 
@@ -142,11 +150,32 @@ class _Writer:
             self._add(head, self._brackets(self._row([*keys, *(self._expression(type_, scope, 2) for type_ in values)]), clauses))
 
     def _rule(self, head: Declared, readable: Sequence[Declared], scans: int | None = None, among: Sequence[Declared] = ()) -> None:
+        same = [one for one in among or readable if one.types == head.types and one.keys == len(one.types) and one.kind != "channel"]
+        if same and scans is None and self.random.random() < 0.1:
+            self._add(head, f"self.{self.random.choice(same).name}")
+            return
         scope, clauses = self._body(readable, scans, among)
         columns = [self._expression(type_, scope, 2) for type_ in head.types]
+        if len(columns) > 1 and self.random.random() < 0.08:
+            self._through_temporary(head, self._brackets(self._row(columns), clauses), readable)
+            return
         if "i" in head.types and self.random.random() < 0.03 and not any("self." in one for one in columns):
             columns[head.types.index("i")] = self._division(scope)
         self._add(head, self._brackets(self._row(columns), clauses))
+
+    def _through_temporary(self, head: Declared, query: str, readable: Sequence[Declared]) -> None:
+        """A query by a name, read by one rule or by two."""
+        names = [f"m{number}" for number in range(len(head.types))]
+        row, target = f"({', '.join(names)})", ", ".join(names)
+        scope = _Scope()
+        for name, type_ in zip(names, head.types, strict=True):
+            scope.values[type_].append(name)
+        condition = f" if {self._condition(scope, readable, 1)}" if self.random.random() < 0.5 else ""
+        lines = [f"tmp = {query}", f"self.{head.name} <= ({row} for {target} in tmp{condition})"]
+        if set(head.types) == {"i"} and self.random.random() < 0.4:
+            turned = f"({', '.join(names[::-1])})"
+            lines.append(f"self.{head.name} <= ({turned} for {target} in tmp if {self._comparison(scope)})")
+        self.statements.append(Statement(tuple(lines)))
 
     def _division(self, scope: _Scope) -> str:
         """Raises for some rows; which ones a guard or a join lets through is the same for all evaluators.
@@ -348,6 +377,40 @@ class _Writer:
         ends = f"for x in self.{points.name} for y in self.{points.name} for z in self.{other.name}"
         self._add(alias, f"((x.a, z.{d}) {ends} if x.b == y.b if y.a == z.{c})")
 
+    # -- lattices
+
+    def _lattice(self) -> None:
+        """A view, or a table, whose rows of one key merge: recursive by monotone uses of the value, or a plain group."""
+        edge, a, b = self._pair(self._below())
+        sign = self.random.choice("<<>>SB")
+        width = self.random.choice([1, 1, 2])
+        kind = "table" if self.random.random() < 0.15 else "scratch"
+        head = self._declare(f"w{len(self.collections)}", kind, "ii"[:width] + sign, width)
+        value = {"<": f"x.{b} + 1", ">": f"x.{b}", "S": f"x.{b}", "B": f"x.{b} > 1"}[sign]
+        keys = [f"x.{a}", f"x.{b}"][:width]
+        self._add(head, self._brackets(self._row([*keys, value]), [f"for x in self.{edge.name}"]))
+        if self.random.random() < 0.3:
+            self._lattice_rule(head, sign)
+        if self.random.random() < 0.7:
+            grown = {"<": self.random.choice(["y.V + 1", f"y.V + x.{a}", "y.V"]), ">": "y.V", "S": "y.V", "B": "y.V"}[sign]
+            grown = grown.replace("V", head.columns[width])
+            guard = {"<": " if y.V < 6", ">": " if y.V > 1", "S": "", "B": " if y.V"}[sign].replace("V", head.columns[width])
+            guard = guard if self.random.random() < 0.4 else ""
+            keys = [f"x.{a}", "y.b"][:width]
+            self._add(head, f"({self._row([*keys, grown])} for x in self.{edge.name} for y in self.{head.name} if x.{b} == y.a{guard})")
+        if sign in "<>" and self.random.random() < 0.4:
+            self.level += 1
+            over = self._view("i" * width)
+            threshold = f"x.{head.columns[width]} {sign} {self.random.randint(1, 4)}"
+            columns = [f"x.{name}" for name in head.columns[:width]]
+            self._add(over, self._brackets(self._row(columns), [f"for x in self.{head.name}", f"if {threshold}"]))
+
+    def _lattice_rule(self, head: Declared, sign: str) -> None:
+        scope, clauses = self._body(self._below())
+        keys = [self._expression("i", scope, 1) for _ in range(head.keys)]
+        value = self._expression("i", scope, 1)
+        self._add(head, self._brackets(self._row([*keys, f"{value} > 1" if sign == "B" else value]), clauses))
+
     # -- what comes and goes within a tick, and what changes the next one
 
     def events(self) -> None:
@@ -460,13 +523,13 @@ class _Writer:
             name = name or self._fresh()
             scope.rows.append((name, declared))
             for column, type_ in zip(declared.columns, declared.types, strict=True):
-                scope.values[type_].append(f"{name}.{column}")
+                scope.add(type_, f"{name}.{column}")
             return f"for {name} in self.{declared.name}"
         name = self._fresh()
         names = ["_" if self.random.random() < 0.2 else f"{name}{column}" for column in declared.columns]
         for one, type_ in zip(names, declared.types, strict=True):
             if one != "_":
-                scope.values[type_].append(one)
+                scope.add(type_, one)
         return f"for {', '.join(names)}{',' if len(names) == 1 else ''} in self.{declared.name}"
 
     def _flat_map(self, scope: _Scope) -> str:
@@ -598,6 +661,8 @@ class _Writer:
                 return f'"{self.random.choice(["a", "b", "b a b", "a a"])}"'
             case "f":
                 return self.random.choice(PRIMES)
+            case "<" | ">" | "B":
+                return str(self.random.randrange(2))
             case "m" | "n":
                 return self.random.choice(["None", "1", "1.0", "True", "0"])
         return "()"
