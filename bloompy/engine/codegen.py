@@ -14,7 +14,7 @@ from bloompy.engine.fixpoint import Fixpoint
 from bloompy.engine.generate import Derive, Generator, Variant, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
-from bloompy.engine.plan import Layouts, Measured
+from bloompy.engine.plan import Measured, layouts_of
 from bloompy.engine.relation import Difference, Kind, Relation, Transient, ceased
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
@@ -58,7 +58,7 @@ class Codegen:
             if schema.lattices:
                 relation.growing, relation.base = schema, self._relations.get(f"{relation.name}!")
         self._schemas = {one.name: one.schema for one in lowered.relations.values()}
-        layouts = Layouts.of(lowered, self.environment.parameters, Measured(self._relations))
+        layouts = layouts_of(lowered, self.environment.parameters, Measured(self._relations))
         tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
         self._nothing = {name: Pending.of(name, self._schemas[name], ()) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)

@@ -15,7 +15,7 @@ from bloompy.analysis.dependencies import ranks_rows
 from bloompy.engine.explanation import Counts, DriverPlan, Explanation, IndexPlan, RelationPlan, RulePlan, StepPlan, StratumPlan
 from bloompy.engine.generate import Form, Variant
 from bloompy.engine.lower import START, TICK, Component, Declared, Derivation, Lowered, lower
-from bloompy.engine.plan import Drive, Find, Flatten, Layouts, Probe, ScanAll, Step, Test, plan
+from bloompy.engine.plan import Drive, Find, Flatten, Layouts, Probe, ScanAll, Step, Test, layouts_of, plan
 from bloompy.engine.profile import Profile, rule_identity
 from bloompy.engine.relation import Kind, Relation
 from bloompy.engine.sites import sites, with_head
@@ -74,7 +74,7 @@ def naive_workings(
     for name in program.by_name.keys() & relations.keys():
         relations[name].rows = rows(name)
     said = "the naive evaluator computes everything anew in every tick; the plans are those of the default one"
-    return Workings(program, lowered, Layouts.of(lowered, parameters), relations, lambda component: said)
+    return Workings(program, lowered, layouts_of(lowered, parameters), relations, lambda component: said)
 
 
 def explain(workings: Workings, part: str | None = None) -> Explanation:

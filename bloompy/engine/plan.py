@@ -119,19 +119,6 @@ class Layouts(Mapping[str, Layout]):
     scope: Scope
     sizes: Sizes = field(default=lambda relation, columns: 0.0)
 
-    @classmethod
-    def of(cls, lowered: Lowered, parameters: Mapping[str, Any], sizes: Sizes | None = None) -> Layouts:
-        """The layouts of a program's relations.
-
-        Args:
-            lowered: the program.
-            parameters: values of the instance's params.
-            sizes: how many rows to expect.
-        """
-        relations = {name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for name, one in lowered.relations.items()}
-        scope = Scope(column_types(lowered, parameters), parameters=parameters)
-        return cls(relations, scope) if sizes is None else cls(relations, scope, sizes)
-
     def __getitem__(self, relation: str) -> Layout:
         return self.relations[relation]
 
@@ -144,6 +131,19 @@ class Layouts(Mapping[str, Layout]):
     def looked_at(self) -> Layouts:
         """The same for who only looks at plans, and changes nothing by asking for sizes."""
         return evolve(self, sizes=self.sizes.copy()) if isinstance(self.sizes, Measured) else self
+
+
+def layouts_of(lowered: Lowered, parameters: Mapping[str, Any], sizes: Sizes | None = None) -> Layouts:
+    """The layouts of a program's relations.
+
+    Args:
+        lowered: the program.
+        parameters: values of the instance's params.
+        sizes: how many rows to expect.
+    """
+    relations = {name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for name, one in lowered.relations.items()}
+    scope = Scope(column_types(lowered, parameters), parameters=parameters)
+    return Layouts(relations, scope) if sizes is None else Layouts(relations, scope, sizes)
 
 
 def plan(

@@ -159,8 +159,9 @@ def _filling(lowered: Lowered) -> dict[str, list[Derivation]]:
 
 def _entering(declared: Declared, derived: bool) -> list[Types]:
     """The types of rows that enter from outside: into all but views of tables and what only rules fill."""
-    inside = declared.kind is Kind.STANDING or (declared.collection is None and derived)
-    return [NONE] * declared.schema.width if inside else _declared(declared)
+    if declared.kind is Kind.STANDING or (declared.collection is None and derived):
+        return [ANY if is_lattice(column.type) else NONE for column in declared.schema.columns]  # merging may make another value
+    return _declared(declared)
 
 
 def _declared(declared: Declared) -> list[Types]:

@@ -75,6 +75,22 @@ def test_every_program_of_the_page_on_evaluation_is_run() -> None:
     assert EVALUATION.count("```python\n") == len(re.findall(r"```python\n.*?```\n\n```text\n", EVALUATION, re.DOTALL)) >= 3
 
 
+LATTICES = (ROOT / "docs" / "lattices.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("program", "shown"), re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", LATTICES, re.DOTALL))
+def test_programs_of_the_page_on_lattices_print_what_it_says(program: str, shown: str, tmp_path: Path) -> None:
+    done = run(program, tmp_path)
+    if done.returncode:  # the error that the page shows, without the file's directory
+        assert shown in done.stderr.replace(f"{tmp_path}/", "")
+    else:
+        assert (done.stdout, done.stderr) == (shown, "")
+
+
+def test_every_program_of_the_page_on_lattices_is_run() -> None:
+    assert LATTICES.count("```python\n") == len(re.findall(r"```python\n.*?```\n\n```text\n", LATTICES, re.DOTALL)) == 5
+
+
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):

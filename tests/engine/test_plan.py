@@ -7,7 +7,7 @@ import pytest
 from bloompy import Bloom, agg, channel, exec_source, interface, param, periodic, rule, scratch, table
 from bloompy.engine import plan as planning
 from bloompy.engine.lower import lower
-from bloompy.engine.plan import Drive, Find, Layouts, Probe, ScanAll, plan
+from bloompy.engine.plan import Drive, Find, Probe, ScanAll, layouts_of, plan
 from bloompy.engine.types import ANY, column_types
 from bloompy.errors import UnsupportedStatement
 
@@ -29,7 +29,7 @@ def steps(program: type[Bloom], driver: int | None, label: str = "", **parameter
     lowered = lower(program.program_ir, frozenset(), False)
     derivations = [one for component in lowered.components for one in component.derivations]
     [derivation] = [one for one in derivations if one.rule.label.endswith(label)]
-    return plan(derivation.query.body, Layouts.of(lowered, parameters), driver)
+    return plan(derivation.query.body, layouts_of(lowered, parameters), driver)
 
 
 def kinds(program: type[Bloom], driver: int | None, label: str = "", **parameters):
@@ -121,7 +121,7 @@ def test_a_large_bucket_waits():
     [derivation] = lowered.components[-1].derivations
 
     def order(sizes):
-        found = plan(derivation.query.body, Layouts.of(lowered, {}, sizes), 0)
+        found = plan(derivation.query.body, layouts_of(lowered, {}, sizes), 0)
         return [step.scan.collection for step in found]
 
     assert order(None) == ["event", "crowded", "sparse"]
@@ -198,7 +198,7 @@ def test_a_semijoin_by_equality_looks_into_the_index_and_tests_the_rest_at_once(
     [_, test, _] = steps(Semijoins, 0, "absent")
     lowered = lower(Semijoins.program_ir, frozenset(), False)
     body = test.condition.test.parts[0].body if hasattr(test.condition.test, "parts") else test.condition.test.body
-    inner = plan(body, Layouts.of(lowered, {}), bound=frozenset({"p"}))
+    inner = plan(body, layouts_of(lowered, {}), bound=frozenset({"p"}))
     assert [type(step) for step in inner] == [Find, TESTED]
 
 

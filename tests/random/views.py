@@ -17,7 +17,7 @@ from tests.random.view_streams import DOMAIN, PRIMES
 
 __all__ = ["DOMAIN", "HEADER", "random_views"]
 
-LATTICES = False
+LATTICES = True
 """Whether there are views whose value columns are lattices."""
 
 ROW_KINDS = ("table", "scratch", "input", "channel")
@@ -29,6 +29,11 @@ class _Scope:
 
     values: dict[str, list[str]] = field(factory=lambda: {type_: [] for type_ in "isfmno"})
     rows: list[tuple[str, Declared]] = field(factory=list)
+
+    def copied(self, without: str | None = None) -> _Scope:
+        """The same, less a name that is bound anew."""
+        values = {type_: [one for one in known if one.split(".")[0] != without] for type_, known in self.values.items()}
+        return _Scope(values, [(name, declared) for name, declared in self.rows if name != without])
 
     def add(self, type_: str, text: str) -> None:
         """One more; the value of a lattice column is a plain value to the strata above."""
@@ -159,6 +164,11 @@ class _Writer:
         if len(columns) > 1 and self.random.random() < 0.08:
             self._through_temporary(head, self._brackets(self._row(columns), clauses), readable)
             return
+        whole = [name for name, one in scope.rows if one.types == head.types and one.kind != "channel"]
+        if whole and self.random.random() < 0.3:
+            name = self.random.choice(whole)
+            self._add(head, self._brackets(self.random.choice([name, f"(*{name},)"]), clauses))
+            return
         if "i" in head.types and self.random.random() < 0.03 and not any("self." in one for one in columns):
             columns[head.types.index("i")] = self._division(scope)
         self._add(head, self._brackets(self._row(columns), clauses))
@@ -193,7 +203,7 @@ class _Writer:
         values = "".join(type_ for type_, _ in made)
         plain = set(values) <= {"i", "s", "f"}
         head = self._view(keys + values, len(keys + values) if plain and self.random.random() < 0.2 else width)
-        group = [self._expression(type_, scope, 1) for type_ in keys]
+        group = [self._expression(type_, scope, self.random.choice([1, 1, 2])) for type_ in keys]
         self._add(head, self._brackets(self._row([*group, *(text for _, text in made)]), clauses))
 
     def _ranked(self) -> None:
@@ -201,7 +211,7 @@ class _Writer:
         scope, clauses = self._body(self._below(), self.random.choice([1, 1, 2]))
         columns = [self._expression("i", scope, 1) for _ in range(self.random.choice([1, 1, 2]))]
         for _ in range(self.random.choice([1, 1, 2])):
-            order = self._expression(self.random.choice("iiisf"), scope, 1)
+            order = self._expression(self.random.choice("iiisf"), scope, self.random.choice([1, 1, 2]))
             per = self._expression("i", scope, 1)
             partition = self.random.choice(["", "", f", per={per}", f", per=({per}, {self._expression('i', scope, 0)})"])
             columns.append(f"agg.rank({order}{partition})")
@@ -538,7 +548,7 @@ class _Writer:
             text = self.random.choice(scope.values["s"])
             scope.values["s"].append(name)
             return f"for {name} in {text}.split()"
-        pair = [self._expression("i", scope, 0), self._expression("i", scope, 1)]
+        pair = [self._expression("i", scope, 0), self._expression("i", scope, self.random.choice([1, 1, 2]))]
         scope.values["i"].append(name)
         return f"for {name} in ({', '.join(pair)})"
 
@@ -591,19 +601,28 @@ class _Writer:
         return f"{self._key(declared, scope)} {'not in' if negated else 'in'} self.{declared.name}"
 
     def _key(self, declared: Declared, scope: _Scope) -> str:
-        columns = [self._expression(type_, scope, 0) for type_ in declared.types[: declared.keys]]
+        whole = [name for name, one in scope.rows if declared.keys > 1 and one.types == declared.types[: declared.keys] and one.kind != "channel"]
+        if whole and self.random.random() < 0.3:
+            return self.random.choice(whole)
+        columns = [self._expression(type_, scope, 2 if self.random.random() < 0.08 else 0) for type_ in declared.types[: declared.keys]]
         return columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
 
     def _exists(self, scope: _Scope, readable: Sequence[Declared], form: str, first: Declared | None = None) -> str:
-        inner = _Scope({type_: list(values) for type_, values in scope.values.items()}, list(scope.rows))
-        scan = self._scan(inner, first or self._pick(readable) or self.collections[0])
+        inner = scope.copied()
+        shadowed = None
+        if scope.rows and self.random.random() < 0.08:
+            shadowed = self.random.choice(scope.rows)[0]
+            inner = scope.copied(without=shadowed)
+        scan = self._scan(inner, first or self._pick(readable) or self.collections[0], shadowed)
         test = self._equality(inner) or self._comparison(inner)
         more = ""
+        if self.random.random() < 0.1:
+            more = f" {self._flat_map(inner)}"
         if self.random.random() < 0.35:
-            more = f" {self._scan(inner, self._pick(readable) or self.collections[0])}"
+            more += f" {self._scan(inner, self._pick(readable) or self.collections[0])}"
             more += f" if {self._equality(inner) or self._comparison(inner)}"
         if self.random.random() < 0.25:
-            more += f" if {self._condition(inner, readable, 0)}"
+            more += f" if {self._condition(inner, readable, self.random.choice([0, 0, 1]))}"
         return f"{form}({test} {scan}{more})"
 
     # -- expressions
@@ -643,6 +662,9 @@ class _Writer:
             forms += [f"len({self.random.choice(scope.values['o'])}) % {DOMAIN}"] * 3
         if depth > 1 and self.random.random() < 0.35:
             below = [one for one in self._below() if one.kind in ("table", "scratch")]
+            keyed = [one for one in below if one.keys and set(one.types[: one.keys]) <= {"i", "s"}]
+            if keyed and self.random.random() < 0.25:
+                return f"({a} if {self._member(scope, self._pick(keyed), self.random.random() < 0.5)} else {b})"
             if looked := self._lookup(scope, below):
                 forms = [looked, f"({looked} if {a} > {b} else {b})", f"({a} and {looked})"]
         return self.random.choice(forms)
@@ -669,7 +691,7 @@ class _Writer:
 
     def _aggregate(self, scope: _Scope) -> tuple[str, str]:
         """The type of an aggregate's value, and the aggregate."""
-        x, y = self._two(scope, 1)
+        x, y = self._two(scope, self.random.choice([1, 1, 2]))
         s, f, m = (self._expression(type_, scope, 0) for type_ in "sfm")
         n = self._expression("n", scope, 0)
         forms = [
