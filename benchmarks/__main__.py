@@ -15,7 +15,7 @@ from benchmarks.measure import Figure, add_small, show
 NAMES = [
     "import_time", "tick_cost", "chain", "get_by_key", "many_rules", "projection", "grouping",  # one tick
     "incremental", "fqpath", "reachability",  # changes one a tick
-    "closure", "tc", "sg", "points_to", "triangles",  # bulk fixpoints
+    "closure", "tc", "sg", "apsp", "points_to", "triangles",  # bulk fixpoints
     "memory",
     "requests", "group_commit", "wordcount",  # processes
 ]  # fmt: skip

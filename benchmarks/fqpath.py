@@ -128,8 +128,8 @@ def figures(small: bool = False) -> list[Figure]:
         }, len(chosen))
         what = f"path names: rename of {paths:,.0f} path{'' if paths == 1 else 's'}"
         found += [
-            Figure(what, times["bloompy"].mean_us("rename") / paths, "µs a path", 15),
-            Figure(f"{what}, by hand", times["by hand"].mean_us("rename") / paths, "µs a path"),
+            Figure(what, times["bloompy"].median_us("rename") / paths, "µs a path", 15),
+            Figure(f"{what}, by hand", times["by hand"].median_us("rename") / paths, "µs a path"),
         ]
     if dict(program.path) != tree.paths:
         raise WrongResult(f"the paths are wrong after {program.step} ticks")
