@@ -128,8 +128,16 @@ class Codegen:
         from bloompy.engine.explain import Workings  # asked for by few, at import by none
 
         upkeep = {id(component): one.upkeep for component, one in zip(self._lowered.components, self._fixpoints, strict=True)}
-        layouts = self._workspace.layouts.looked_at()
-        return Workings(self.program, self._lowered, layouts, self._relations, lambda one: upkeep[id(one)], profile=self._profile)
+        asked = {id(one.derivation) for fixpoint in self._fixpoints for one in fixpoint.runners if fixpoint.asks(one)}
+        return Workings(
+            self.program,
+            self._lowered,
+            self._workspace.layouts.looked_at(),
+            self._relations,
+            upkeep=lambda component: upkeep[id(component)],
+            asks=lambda derivation: id(derivation) in asked,
+            profile=self._profile,
+        )
 
     # -- the phases of a tick
 

@@ -45,6 +45,7 @@ class Workings:
         layouts: what the planner knows.
         relations: with their rows and indexes.
         upkeep: how the standing rows of a component are kept right; "" where it has none.
+        asks: whether, after a deletion, a derivation is asked whether a row follows from it.
         bulk: whether large changes of a component are evaluated on columns, or why not; "" where there is nothing to say.
         profile: what was counted; None where nothing was.
     """
@@ -54,6 +55,7 @@ class Workings:
     layouts: Layouts
     relations: Mapping[str, Relation]
     upkeep: Callable[[Component], str]
+    asks: Callable[[Derivation], bool] = field(default=lambda derivation: False)
     bulk: Callable[[Component], str] = field(default=lambda component: "")
     profile: Profile | None = None
 
@@ -173,14 +175,17 @@ class _Explaining:
             return "every tick" if name == TICK else "the first tick"
         method, colon, own = name.partition(":")
         shown = f"{own} (a name in {method})" if colon else name
+        shown, apart, _ = shown.partition("~")
+        if apart:
+            return f"{shown.rstrip('!')} (what does not recur)"
         return f"{shown[:-1]} (its standing rows)" if shown.endswith("!") else shown
 
     # -- rules
 
     def rules(self, component: Component) -> Iterator[RulePlan]:
-        """The plans of a component's rules, without those that only copy standing rows to where transient ones are added."""
+        """The plans of a component's rules, without what only copies rows."""
         for derivation in component.derivations:
-            if self.lowered.relations[derivation.head].kind is not Kind.OVERLAY or not derivation.standing:
+            if not _is_copy(derivation):
                 yield self.rule(derivation, component)
 
     def rule(self, derivation: Derivation, component: Component) -> RulePlan:
@@ -188,7 +193,7 @@ class _Explaining:
         rule = self.written.get(rule_identity(derivation.rule), derivation.rule)
         counts = dict(self.workings.profile.of(derivation)) if self.workings.profile is not None else None
         plans = []
-        for way in ways(derivation, component, self.lowered, self.schemas):
+        for way in ways(derivation, component, self.schemas, self.workings.asks(derivation)):
             words = _Words(self, derivation, f"{rule.label} ({way.title})")
             plans.append(DriverPlan(way.title, tuple(words.way(way, rule)), None if counts is None else _taken(counts, way)))
         for title, forms in _BESIDES.items():
@@ -243,15 +248,15 @@ _BESIDES = {
 """What is counted besides the ways that have a plan of their own."""
 
 
-def ways(derivation: Derivation, component: Component, lowered: Lowered, schemas: Mapping[str, Schema]) -> Iterator[Way]:
-    """The ways in which a rule is evaluated, once its views are there."""
+def ways(derivation: Derivation, component: Component, schemas: Mapping[str, Schema], asked: bool) -> Iterator[Way]:
+    """The ways in which a rule is evaluated, once its views are there; `asked`: deletions ask it whether a row follows."""
     body = derivation.query.body
     if derivation.standing:
         yield from _by_scans(derivation, None)
         yield from _by_sites(derivation, schemas)
         if not any(isinstance(clause, Scan) for clause in body):
             yield Way("once", body, None, _DERIVE)
-        if (component.recursive or lowered.relations[derivation.head].kind is Kind.TABLE) and not derivation.aggregates:
+        if asked and not derivation.aggregates:
             tests, names = with_head(derivation.query)
             last = "the row stays, or comes back: it follows all the same" if component.recursive else "the row is there again"
             yield Way("a deletion", tests, None, frozenset({Form.SUPPORT}), frozenset(names), last=last)
@@ -404,6 +409,14 @@ def _note(derivation: Derivation) -> str:
     if derivation.overlays:
         return f"once more for the transient rows of {', '.join(sorted(derivation.overlays))}"
     return "" if derivation.standing else "transient: from the rows of this tick"
+
+
+def _is_copy(derivation: Derivation) -> bool:
+    """Whether a derivation only copies: standing rows to where transient ones are added, or what does not recur to what does."""
+    match derivation.query.body:
+        case (Scan(tuple(), collection),):
+            return collection == f"{derivation.head}!" or collection.startswith(f"{derivation.head}~")
+    return False
 
 
 def _own(relation: str) -> str:

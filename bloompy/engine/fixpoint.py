@@ -127,6 +127,13 @@ class Fixpoint:
         said += ["transient rows follow from those of the tick"] if self.transient else []
         return "; ".join(dict.fromkeys(said))
 
+    def asks(self, runner: Runner) -> bool:
+        """Whether, after a deletion, a rule is asked whether a row follows from it."""
+        if runner in self.recursion.runners:
+            return self.recursion.ranked
+        persists = any(isinstance(part, Persisting) for part in self.parts)
+        return persists and runner.derivation.standing and runner.checkable
+
     def update(self, first: bool) -> None:
         """Bring the component up to date with its inputs; `first`: evaluate everything."""
         for part in self.parts:

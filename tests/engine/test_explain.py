@@ -219,8 +219,36 @@ def test_why_a_recursive_view_is_computed_anew_is_said():
             self.word <= self.seed
             self.word <= (part for w in self.word for part in w.text.split())
 
-    [stratum] = Split().explain("word").strata
+    stratum = Split().explain("word").strata[-1]
     assert "computes it anew: whether a row follows from Split.words cannot be found by key or index" in stratum.upkeep
+    assert "a deletion" not in {one.driver for rule in stratum.rules for one in rule.drivers}
+
+
+def test_rules_that_do_not_recur_are_told_apart_and_once():
+    class Loud(Bloom):
+        seed = table("text")
+        word = scratch("text")
+
+        @rule
+        def words(self):
+            self.word <= (s.text.upper() for s in self.seed)
+            self.word <= (w.text[1:] for w in self.word if w.text)
+
+    explained = Loud().explain()
+    assert [one.title for one in explained.strata] == ["word (what does not recur)", "word"]
+    assert [len(one.rules) for one in explained.strata] == [1, 1]
+
+
+def test_a_row_deleted_from_a_table_asks_the_rules_that_fill_it():
+    class Copies(Bloom):
+        a = table("k")
+        b = table("k")
+
+        @rule
+        def copying(self):
+            self.b <= (x.k for x in self.a)
+
+    assert steps(Copies().explain(), "copying", "a deletion") == ["find x of a by key: k = row.k", "the row is there again"]
 
 
 def test_explaining_changes_nothing(routes):
