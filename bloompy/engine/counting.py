@@ -47,7 +47,9 @@ class Counting:
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one))]
         if not changed:
             return
-        if all(changes.only_insert and id(one) not in self.grouped for one, changes in changed):
+        if len(changed) == 1:
+            self._follow(*changed[0])
+        elif all(changes.only_insert and id(one) not in self.grouped for one, changes in changed):
             for one, changes in changed:
                 position, relation = changes.scans[0]
                 self._put(one, position, relation.inserted)
@@ -97,6 +99,48 @@ class Counting:
                 head.count(row, 1)
 
     # -- from what changed
+
+    def _follow(self, runner: Runner, changes: Changes) -> None:
+        """Follow the changes below one rule."""
+        grouped = self.grouped.get(id(runner))
+        if grouped is not None:
+            left, joined = Groups(), Groups()
+            difference(runner, changes, left, joined)
+            lost, gained = grouped.change(left, joined)
+        elif changes.only_insert:
+            position, relation = changes.scans[0]
+            self._put(runner, position, relation.inserted)
+            return
+        else:
+            lost, gained = [], []
+            difference(runner, changes, lost, gained)
+        if len(lost) < 2 and len(gained) < 2:
+            self._replace(lost, gained)
+        else:
+            delta = Counter(gained)
+            delta.subtract(lost)
+            self._apply(delta)
+
+    def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
+        """Take a derivation of at most one row, and give one to at most one: what `_apply` does, for most ticks."""
+        if lost == gained:
+            return
+        head = self.head
+        self.touch(head)
+        if lost:
+            if lost[0] in head.again:
+                head.count(lost[0], -1)
+            else:
+                head.delete(lost[0])
+        if gained:
+            row = gained[0]
+            held = head.rows.get(head.key(row))
+            if held is None:
+                head.insert(row)
+            elif held == row:
+                head.count(row, 1)
+            else:
+                raise self.conflict(head, held, row)
 
     def _delta(self, changed: list[tuple[Runner, Changes]]) -> dict[PlainRow, int]:
         """By row how many derivations it has more or fewer."""

@@ -36,7 +36,11 @@ class Changes:
 
 def changes_of(runner: Runner, outside: frozenset[str] = frozenset()) -> Changes | None:
     """What changed below a rule, some relations left out; None if nothing did."""
-    scans = [(i, one) for i, one in runner.scans if (one.inserted or one.deleted) and one.name not in outside]
+    scans: list[tuple[int, Relation]] = []
+    for scan in runner.scans:
+        one = scan[1]
+        if (one.inserted or one.deleted) and one.name not in outside:
+            scans.append(scan)
     sites = _changed_sites(runner, outside) if runner.undriven else []
     return Changes(scans, sites) if scans or sites else None
 
@@ -49,8 +53,8 @@ def _changed_sites(runner: Runner, outside: frozenset[str]) -> list[tuple[int, R
 def difference(runner: Runner, changes: Changes, lost: Any, gained: Any) -> None:
     """List the derivations lost and gained, each as often as it is; with aggregates, their arguments by group."""
     if not changes.sites:
-        lose(runner, changes, lost)
-        gain(runner, changes, gained)
+        _list_scanned(runner, changes.scans, lost, True)
+        _list_scanned(runner, changes.scans, gained, False)
         return
     touched = _touched(runner, changes, True)
     now = _touched(runner, changes, False)
@@ -75,23 +79,27 @@ def gain(runner: Runner, changes: Changes, gained: Any) -> None:
 
 
 def _list(runner: Runner, changes: Changes, out: Any, before: bool) -> None:
-    scans = changes.scans
-    if changes.sites:
-        touched = _touched(runner, changes, before)
-        if touched is None:
-            runner.listed(None, (), out, before)
-        elif touched:
-            runner.contribute(touched, out, before)
-    elif len(scans) == 1:
+    if not changes.sites:
+        _list_scanned(runner, changes.scans, out, before)
+        return
+    touched = _touched(runner, changes, before)
+    if touched is None:
+        runner.listed(None, (), out, before)
+    elif touched:
+        runner.contribute(touched, out, before)
+
+
+def _list_scanned(runner: Runner, scans: list[tuple[int, Relation]], out: Any, before: bool) -> None:
+    if len(scans) == 1:
         position, relation = scans[0]
         if rows := relation.deleted if before else relation.inserted:
             runner.listed(position, rows, out, False)  # what else it reads is the same before and now
-    else:
-        skip: dict[int, Any] = {position: () for position, _ in runner.scans}
-        for position, relation in scans:
-            if rows := relation.deleted if before else relation.inserted:
-                runner.listed(position, rows, out, before, skip)
-                skip[position] = set(rows)
+        return
+    skip: dict[int, Any] = {position: () for position, _ in runner.scans}
+    for position, relation in scans:
+        if rows := relation.deleted if before else relation.inserted:
+            runner.listed(position, rows, out, before, skip)
+            skip[position] = set(rows)
 
 
 def _touched(runner: Runner, changes: Changes, before: bool) -> dict[Binding, None] | None:

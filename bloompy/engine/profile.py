@@ -13,7 +13,7 @@ from bloompy.ir.nodes import Rule
 
 Identity: TypeAlias = tuple[object, ...]
 
-_OUT = {Form.PUT: 2, Form.LIST: 1, Form.FIND: 1, Form.CONTRIBUTE: 1, Form.FINISH: 2}
+_OUT = {Form.PUT: 2, Form.LIST: 1, Form.FIND: 1, Form.CONTRIBUTE: 1, Form.SUPPORT: 2, Form.FINISH: 2}
 """Which argument takes what a function finds."""
 
 
@@ -56,6 +56,6 @@ class Profile:
 
 
 def _rows_in(form: Form) -> Callable[[Any], int]:
-    if form in (Form.SUPPORT, Form.FINISH):
+    if form is Form.FINISH:
         return lambda row: 1
     return lambda driven: len(driven) if isinstance(driven, Sized) else 0
