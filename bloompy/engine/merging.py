@@ -66,6 +66,10 @@ class Merging(Counting):
             delta[row] = delta.get(row, 0) + 1
         runner.explained(lambda: self._apply(delta))
 
+    def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
+        if lost != gained:
+            self._apply({**dict.fromkeys(lost, -1), **dict.fromkeys(gained, 1)})
+
     def _apply(self, delta: dict[PlainRow, int]) -> None:
         key_of = self.head.key
         gained: dict[Key, list[PlainRow]] = {}

@@ -43,6 +43,7 @@ class Recursion:
         self.growing = [one for one in relations if one.growing is not None]
         self.ranked = not self.growing and not self.tables and all(one.checkable and not self._reads_inside(one) for one in runners)
         self.by_head = {view.name: [one for one in runners if one.head is view] for view in self.views}
+        self.kept = (*self.views, *self.tables)
         self.clock = 0
         if self.ranked and runners:
             for view in self.views:
@@ -69,7 +70,9 @@ class Recursion:
     def update(self, first: bool, fresh: Fresh) -> None:
         """Bring the views up to date; `fresh`: rows inserted into tables of the component."""
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one, self.inside))]
-        loses = any(self._may_lose(one, changes) for one, changes in changed) or any(table.shrunk for table in self.tables)
+        loses = any(table.shrunk for table in self.tables) if self.tables else False
+        for one, changes in changed:
+            loses = loses or self._may_lose(one, changes)
         if first or (loses and not self.ranked):
             self._recompute(fresh)
         else:
@@ -79,8 +82,9 @@ class Recursion:
                 for one, changes in changed:
                     self._seed(one, changes, fresh)
                 self.close(self.recursive, fresh)
-        for relation in (*self.views, *self.tables):
-            relation.net()
+        for relation in self.kept:
+            if relation.deleted:
+                relation.net()
 
     def close(self, runners: list[Runner], fresh: Fresh) -> None:
         """Run recursive rules on the rows new in the round before until nothing is new."""
@@ -92,7 +96,7 @@ class Recursion:
                     if relation.name in delta and relation.name in self.inside:
                         rows = delta[relation.name]
                         self.derive(runner, position, rows if relation.growing is None else relation.current(rows), fresh)
-                if any(name in delta for name in runner.undriven):
+                if runner.undriven and any(name in delta for name in runner.undriven):
                     self.derive(runner, None, (), fresh)
 
     def derive(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow], fresh: Fresh) -> None:
@@ -174,11 +178,11 @@ class Recursion:
 
     def _may_lose(self, runner: Runner, changes: Changes) -> bool:
         """Whether a change below a rule may take a row from it."""
-        monotone = {one.collection for one in runner.derivation.references if one.monotone}
-        monotone -= {one.collection for one in runner.derivation.references if not one.monotone}
-        if any(relation.shrunk if relation.name in monotone else relation.deleted for _, relation in changes.scans):
+        if changes.only_insert:
+            return False
+        if any(relation.shrunk if relation.name in runner.monotone else relation.deleted for _, relation in changes.scans):
             return True
-        return any(relation.shrunk or relation.name not in monotone for _, relation in changes.sites)
+        return any(relation.shrunk or relation.name not in runner.monotone for _, relation in changes.sites)
 
     def _deleted(self, changed: list[tuple[Runner, Changes]], fresh: Fresh) -> bool:
         """Delete and rederive. False where a rule raised: it may have met rows that go beside rows that come."""

@@ -69,6 +69,12 @@ class Runner:
         """Where the query reads relations other than by its scans."""
         return tuple(sites(self.derivation.query, self.workspace.schemas))
 
+    @cached_property
+    def monotone(self) -> frozenset[str]:
+        """The relations that the query reads only so that more of their rows make more of its own."""
+        read = self.derivation.references
+        return frozenset(one.collection for one in read) - {one.collection for one in read if not one.monotone}
+
     # -- the forms
 
     def put(
