@@ -16,6 +16,7 @@ from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
 from bloompy.engine.pending import NOTHING, Pending
 from bloompy.engine.plan import Measured, layouts_of
 from bloompy.engine.relation import Difference, Kind, Relation, Transient, ceased
+from bloompy.engine.sharing import shared
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
 from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick, Told
@@ -44,7 +45,10 @@ class Codegen:
         self._build()
 
     def _build(self) -> None:
-        lowered = self._lowered = lower(self.program, self._staged, self.environment.debug)
+        lowered = lower(self.program, self._staged, self.environment.debug)
+        if not self.environment.debug:  # there every condition is tested in the rule that has it
+            lowered = shared(lowered, self.environment.parameters)
+        self._lowered = lowered
         self._relations = {
             one.name: Transient(one.name, one.schema.key_of)
             if one.kind is Kind.TRANSIENT

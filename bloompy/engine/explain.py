@@ -18,6 +18,7 @@ from bloompy.engine.lower import START, TICK, Component, Declared, Derivation, L
 from bloompy.engine.plan import Drive, Find, Flatten, Layouts, Probe, ScanAll, Step, Test, layouts_of, plan
 from bloompy.engine.profile import Profile, rule_identity
 from bloompy.engine.relation import Kind, Relation
+from bloompy.engine.sharing import SHARED
 from bloompy.engine.sites import sites, with_head
 from bloompy.engine.tick import PlainRow
 from bloompy.errors import UsageError
@@ -106,7 +107,7 @@ class _Explaining:
             StratumPlan(
                 number,
                 self.title(component),
-                tuple(self.relation(name) for name in component.relations if not name.startswith("·")),
+                tuple(self.relation(name) for name in component.relations if not _is_sink(name)),
                 plans,
                 component.recursive,
                 self.workings.upkeep(component),
@@ -137,7 +138,7 @@ class _Explaining:
     def title(self, component: Component) -> str:
         """The relations of a component, or what becomes of the rows that it finds."""
         rule = component.derivations[0].rule
-        if not component.relations[0].startswith("·"):
+        if not _is_sink(component.relations[0]):
             return ", ".join(map(self.shown, component.relations))
         if rule.kind == "invariant":
             return f"invariant {rule.label}"
@@ -174,6 +175,8 @@ class _Explaining:
         if name in (TICK, START):
             return "every tick" if name == TICK else "the first tick"
         method, colon, own = name.partition(":")
+        if name.startswith(SHARED):
+            return own
         shown = f"{own} (a name in {method})" if colon else name
         shown, apart, _ = shown.partition("~")
         if apart:
@@ -406,6 +409,8 @@ def _place(rule: Rule) -> str:
 
 
 def _note(derivation: Derivation) -> str:
+    if derivation.head.startswith(SHARED):
+        return "a join that several rules have in common: they read its rows"
     if derivation.overlays:
         return f"once more for the transient rows of {', '.join(sorted(derivation.overlays))}"
     return "" if derivation.standing else "transient: from the rows of this tick"
@@ -420,7 +425,14 @@ def _is_copy(derivation: Derivation) -> bool:
 
 
 def _own(relation: str) -> str:
+    if relation.startswith(SHARED):
+        return relation.partition(":")[2]
     return {TICK: "tick", START: "start"}.get(relation, relation.removesuffix("!"))
+
+
+def _is_sink(relation: str) -> bool:
+    """Whether no rule reads a relation."""
+    return relation.startswith("·") and not relation.startswith(SHARED)
 
 
 def _bound(body: Iterable[Clause]) -> Iterator[str]:

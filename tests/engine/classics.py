@@ -122,7 +122,7 @@ class ShortestPaths(Bloom):
     @rule
     def rules(self):
         self.path <= ((x.a, x.b, x.b, x.cost) for x in self.link)
-        self.path <= ((x.a, p.b, x.b, x.cost + p.cost) for x in self.link for p in self.path if x.b == p.a and x.cost + p.cost < 7)
+        self.path <= ((x.a, p.b, x.b, x.cost + p.cost) for x in self.link for p in self.path if x.b == p.a and x.cost + p.cost < 6)
         self.best <= ((p.a, p.b, agg.min(p.cost), agg.argmin(p.hop, p.cost)) for p in self.path)
         self.far <= ((b.a, agg.argmax(b.b, b.cost), agg.max(b.cost)) for b in self.best)
 

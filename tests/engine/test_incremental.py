@@ -64,7 +64,7 @@ def edits(draw: st.DrawFn, program: type[Bloom]) -> tuple[Input, ...]:
         rows[key] = row
         return [("upsert", name, (row,))] if how == "upsert" else [deleted, ("insert", name, (row,))]
 
-    sizes = draw(st.lists(st.sampled_from([1, 1, 1, 2, 3]), min_size=5, max_size=16))
+    sizes = draw(st.lists(st.sampled_from([1, 1, 1, 2, 3]), min_size=5, max_size=14))
     ticks = [[one for _ in range(size) for one in change()] for size in [draw(st.integers(3, 8)), *sizes]]
     return tuple(Input(float(now), tuple(operations)) for now, operations in enumerate(ticks))
 
@@ -77,7 +77,7 @@ def check(program: type[Bloom], stream: tuple[Input, ...]) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda one: one.__name__)
 def test_views_under_random_edits_are_as_computed_anew(program):
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(edits(program))
     def agree(stream: tuple[Input, ...]) -> None:
         check(program, stream)

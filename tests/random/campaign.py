@@ -20,6 +20,7 @@ import click
 from attrs import field, frozen
 
 from tests.random.compare import compare, force_bulk
+from tests.random.growing import random_growing
 from tests.random.happened import missing
 from tests.random.programs import Source, random_source
 from tests.random.shrink import shrunk
@@ -37,6 +38,9 @@ LONG = 20_000
 def case(seed: int, family: str = "programs") -> tuple[Source, tuple[Input, ...]]:
     """The program and the stream of a seed; of the family "all", by turns."""
     random = Random(seed)
+    if family == "growing" or (family == "all" and seed % 5 == 4):
+        source = random_growing(random)
+        return source, random_stream(random, source)
     if family == "views" or (family == "all" and seed % 2):
         source = random_views(random)
         return source, view_stream(random, source)
@@ -85,7 +89,7 @@ def _difference(source: Source, stream: tuple[Input, ...], evaluators: tuple[str
 
 
 @click.command()
-@click.option("--family", type=click.Choice(["programs", "views", "all"]), default="programs", help="which random programs")
+@click.option("--family", type=click.Choice(["programs", "views", "growing", "all"]), default="programs", help="which random programs")
 @click.option("--programs", default=1000, help="how many programs, where --ticks is not given")
 @click.option("--ticks", default=0, help="go on until there were as many ticks")
 @click.option("--first-seed", default=0, help="the seed of the first")

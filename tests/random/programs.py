@@ -12,7 +12,7 @@ from random import Random
 from attrs import define, evolve, field, frozen
 
 TYPES = {"i": "int", "s": "str", "f": "float"}
-LATTICES = {"<": "lmin", ">": "lmax", "S": "lset", "B": "lbool"}
+LATTICES = {"<": "lmin", ">": "lmax", "S": "lset", "B": "lbool", "G": "lbag", "P": "lmap[lmin]"}
 WRITTEN = ("table", "scratch", "output", "inner input")
 
 
@@ -50,6 +50,9 @@ class Declared:
                 return f"{self.name} = periodic(2)"
             case "stdio":
                 return f"{self.name} = stdio()"
+            case "lattice":
+                found, durable = LATTICES[self.types], "durable=True" if self.durable else ""
+                return f"{self.name} = lattice.{found.replace('[', '(lattice.').replace(']', ', ')}{'' if '[' in found else '('}{durable})"
         return f'{self.name} = {kind}("{schema.strip()}"{", durable=True" if self.durable else ""})'
 
 
@@ -68,6 +71,7 @@ class Source:
     collections: tuple[Declared, ...]
     statements: tuple[Statement, ...]
     inner: Source | None = None
+    header: str = ""
 
     @property
     def text(self) -> str:
@@ -81,7 +85,7 @@ class Source:
 
     def _text(self, order: int) -> str:
         inner = self.inner._body("Q", order) if self.inner is not None else []
-        return "\n".join([HEADER, *inner, *self._body("P", order)]) + "\n"
+        return "\n".join([HEADER + self.header, *inner, *self._body("P", order)]) + "\n"
 
     def _body(self, name: str, order: int) -> list[str]:
         used = " ".join(line for one in self.statements for line in one.lines)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
+from bloompy.lattices import Bag, Map
 from tests.random.programs import Declared, Source
 
 Operation: TypeAlias = tuple[str, str, tuple[tuple[Any, ...], ...]]
@@ -84,4 +85,14 @@ def _value(random: Random, type_: str) -> Any:
             return random.randint(0, 4)
         case "s":
             return random.choice(["a", "b", "c", "n1"])
+        case "<" | ">":
+            return random.randint(0, 4) if random.random() < 0.97 else "unlike"
+        case "S":
+            return random.choice([random.randint(0, 4), frozenset(random.choices(range(5), k=2))])
+        case "B":
+            return random.random() < 0.5
+        case "G":
+            return Bag(random.choices(range(3), k=random.randint(1, 3)))
+        case "P":
+            return Map({random.randint(0, 3): random.randint(0, 4)})
     return random.randint(0, 6) / 2

@@ -683,8 +683,10 @@ class _Writer:
                 return f'"{self.random.choice(["a", "b", "b a b", "a a"])}"'
             case "f":
                 return self.random.choice(PRIMES)
-            case "<" | ">" | "B":
+            case "<" | ">":
                 return str(self.random.randrange(2))
+            case "B":
+                return self.random.choice(["True", "False"])
             case "m" | "n":
                 return self.random.choice(["None", "1", "1.0", "True", "0"])
         return "()"
