@@ -58,6 +58,7 @@ from bloompy.ir.nodes import (
     Variable,
 )
 from bloompy.ir.walk import free_names, walk
+from bloompy.lattices import is_lattice, lmax, lmin
 
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%"}
 _COMPARISONS = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Is: "==", ast.IsNot: "!="}
@@ -147,11 +148,10 @@ def merged(declared: Declared) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for i, column in enumerate(declared.schema.columns):
-        name = getattr(column.type, "__name__", "")
-        if getattr(column.type, "__module__", "") == "bloompy.lattices":
-            if column.key or name not in ("lmin", "lmax"):
-                raise Refused(f"a column of type {name}")
-            found[i] = name[1:]
+        if is_lattice(column.type):
+            if column.key or column.type not in (lmin, lmax):
+                raise Refused(f"a column of type {column.text}")
+            found[i] = column.type.__name__[1:]
     values = sum(not column.key for column in declared.schema.columns)
     if found and len(found) != values:
         raise Refused("lattice columns beside others")
