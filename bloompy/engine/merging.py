@@ -5,6 +5,7 @@ What is added merges into the row; when something is lost, the row of that key a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from bloompy.engine.counting import Conflict, Counting, Touch
@@ -61,10 +62,12 @@ class Merging(Counting):
     def _put(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow]) -> None:
         rows: list[PlainRow] = []
         runner.listed(driver, driven, rows, False)
-        delta: dict[PlainRow, int] = {}
-        for row in rows:
-            delta[row] = delta.get(row, 0) + 1
-        runner.explained(lambda: self._apply(delta))
+        runner.explained(lambda: self._apply(Counter(rows)))
+
+    def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
+        delta = Counter(gained)
+        delta.subtract(lost)
+        self._apply(delta)
 
     def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
         if lost != gained:

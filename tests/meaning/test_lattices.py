@@ -276,6 +276,26 @@ def test_shortest_paths_need_no_horizon_on_a_cyclic_graph_and_follow_every_chang
     check()
 
 
+def test_a_row_keeps_what_other_rows_derive_for_its_key(evaluator):
+    class P(Bloom):
+        x = table("a, b")
+        big = scratch("b -> is_big: lbool")
+
+        @rule
+        def rules(self):
+            self.big <= ((x.b, x.b > 2) for x in self.x)
+
+    p = P(evaluator=evaluator)
+    p.x.insert((4, 1), (2, 1))
+    p.tick()
+    p.x.delete((2, 1))
+    p.tick()
+    assert p.big.rows() == {(1, False)}
+    p.x.delete((4, 1))
+    p.tick()
+    assert p.big.rows() == set()
+
+
 def test_several_lattice_columns_merge_each_for_itself(evaluator):
     class P(Bloom):
         x = table("no -> k, v")
