@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from bloompy.engine.askable import askable
 from bloompy.engine.fixpoint import Fixpoint
 from bloompy.engine.generate import Derive, Generator, Variant, Workspace
 from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
@@ -45,7 +46,7 @@ class Codegen:
         self._build()
 
     def _build(self) -> None:
-        lowered = lower(self.program, self._staged, self.environment.debug)
+        lowered = askable(lower(self.program, self._staged, self.environment.debug), self.environment.parameters)
         if not self.environment.debug:  # there every condition is tested in the rule that has it
             lowered = shared(lowered, self.environment.parameters)
         self._lowered = lowered

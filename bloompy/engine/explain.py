@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from bloompy.analysis.dependencies import ranks_rows
+from bloompy.engine.askable import APART, BINDINGS, askable
 from bloompy.engine.explanation import Counts, DriverPlan, Explanation, IndexPlan, RelationPlan, RulePlan, StepPlan, StratumPlan
 from bloompy.engine.generate import Form, Variant
 from bloompy.engine.lower import START, TICK, Component, Declared, Derivation, Lowered, lower
@@ -72,7 +73,7 @@ def naive_workings(
         debug: check every derived row.
         rows: of a collection.
     """
-    lowered = lower(program, frozenset(), debug)
+    lowered = askable(lower(program, frozenset(), debug), parameters)
     relations = {name: Relation(name, one.kind, one.schema.key_of) for name, one in lowered.relations.items()}
     for name in program.by_name.keys() & relations.keys():
         relations[name].rows = rows(name)
@@ -178,9 +179,9 @@ class _Explaining:
         if name.startswith(SHARED):
             return own
         shown = f"{own} (a name in {method})" if colon else name
-        shown, apart, _ = shown.partition("~")
-        if apart:
-            return f"{shown.rstrip('!')} (what does not recur)"
+        for mark, what in {APART: "what does not recur", BINDINGS: "the bindings of a rule"}.items():
+            if mark in shown:
+                return f"{shown.partition(mark)[0].rstrip('!')} ({what})"
         return f"{shown[:-1]} (its standing rows)" if shown.endswith("!") else shown
 
     # -- rules
@@ -417,10 +418,10 @@ def _note(derivation: Derivation) -> str:
 
 
 def _is_copy(derivation: Derivation) -> bool:
-    """Whether a derivation only copies: standing rows to where transient ones are added, or what does not recur to what does."""
+    """Whether a derivation only copies: standing rows to where transient ones are added, or what `askable` set apart."""
     match derivation.query.body:
         case (Scan(tuple(), collection),):
-            return collection == f"{derivation.head}!" or collection.startswith(f"{derivation.head}~")
+            return collection == f"{derivation.head}!" or collection.startswith((derivation.head + APART, derivation.head + BINDINGS))
     return False
 
 

@@ -18,7 +18,7 @@ from bloompy.analysis.dependencies import Reference, aggregates, reads_tick, ref
 from bloompy.analysis.strata import strongly_connected
 from bloompy.engine.desugar import desugared
 from bloompy.engine.relation import Kind
-from bloompy.ir.nodes import Collection, Const, Field, Program, Rule, Scan, Select, Variable
+from bloompy.ir.nodes import Collection, Program, Rule, Scan, Select, Variable
 from bloompy.ir.rewrite import rebuild
 from bloompy.ir.walk import head_names
 from bloompy.schema import Column, Schema, schema_of
@@ -148,7 +148,11 @@ class _Lowering:
         derivations = [one for i in range(len(self.rules)) for one in self._derivations(i)]
         relations = {one.name: one for one in self._relations()}
         derivations += self._copies(relations)
-        components = self._components(relations, derivations)
+        components = tuple(
+            component if component.recursive else _counting(component, relations[component.relations[0]])
+            for component in _connected(relations, derivations)
+            if component.derivations
+        )
         return Lowered(relations, components, self._pending(), self._sends(), self._invariants())
 
     # -- heads
@@ -340,40 +344,6 @@ class _Lowering:
         return tuple(
             (rule, self._parts(head.name)) for rule, head in zip(self.rules, self.heads, strict=True) if rule.kind == "invariant"
         )
-
-    def _components(self, relations: dict[str, Declared], derivations: Sequence[Derivation]) -> tuple[Component, ...]:
-        found = []
-        for component in _connected(relations, derivations):
-            if component.recursive:
-                apart = [self._set_apart(one, component, relations) for one in component.derivations]
-                found += [counted for counted, _ in apart if counted is not None]
-                found.append(Component(component.relations, tuple(one for _, one in apart)))
-            elif component.derivations:
-                found.append(_counting(component, relations[component.relations[0]]))
-        return tuple(found)
-
-    def _set_apart(
-        self, one: Derivation, component: Component, relations: dict[str, Declared]
-    ) -> tuple[Component | None, Derivation]:
-        """A standing rule of a recursive component that needs nothing of it and cannot be asked whether a row follows.
-
-        It gets a view of its own, `head~n`, that counts derivations; what is left in the component copies that.
-        """
-        needs = any(reference.collection in component.relations for reference in one.references)
-        head = relations[one.head]
-        if needs or not one.standing or head.kind is Kind.OVERLAY or head.schema.lattices or not self._is_apart(one):
-            return None, one
-        name = f"{one.head}~{sum(other.startswith(one.head + '~') for other in relations)}"
-        columns = [attrs.evolve(column, key=True) for column in head.schema.columns]
-        relations[name] = Declared(name, Kind.STANDING, Schema(tuple(columns), head.schema.row), None, head.checked)
-        variables = tuple(f"c{i}" for i in range(head.schema.width))
-        copy = Select(tuple(Variable(each) for each in variables), (Scan(variables, name),))
-        counted = Component((name,), (attrs.evolve(one, head=name, counted=True),))
-        return counted, Derivation(one.rule, one.head, copy, True, (Reference(name, True, True, True, one.query.span),))
-
-    @staticmethod
-    def _is_apart(one: Derivation) -> bool:
-        return one.aggregates or not all(isinstance(column, Field | Variable | Const) for column in one.query.head)
 
 
 def _connected(relations: Mapping[str, Declared], derivations: Sequence[Derivation]) -> list[Component]:

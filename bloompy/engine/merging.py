@@ -69,10 +69,6 @@ class Merging(Counting):
         delta.subtract(lost)
         self._apply(delta)
 
-    def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
-        if lost != gained:
-            self._apply({**dict.fromkeys(lost, -1), **dict.fromkeys(gained, 1)})
-
     def _apply(self, delta: dict[PlainRow, int]) -> None:
         key_of = self.head.key
         gained: dict[Key, list[PlainRow]] = {}

@@ -59,7 +59,7 @@ def sites(query: Select, schemas: Mapping[str, Schema]) -> Iterator[Site]:
         schemas: by relation.
     """
     bound = frozenset(name for clause in query.body for name in target_names(getattr(clause, "target", "_")))
-    finder = _Finder(schemas)
+    finder = SiteFinder(schemas)
     for clause in query.body:
         match clause:
             case Iterate(_, source):
@@ -80,7 +80,13 @@ def with_head(query: Select) -> tuple[tuple[Clause, ...], list[str]]:
     return (*query.body, *tests), names
 
 
-class _Finder:
+class SiteFinder:
+    """Finds sites, and gives the variables of inner queries names that no other has.
+
+    Args:
+        schemas: by relation.
+    """
+
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self.schemas = schemas
         self.scopes = 0
@@ -108,7 +114,7 @@ class _Finder:
         return Site(collection, (*around, Scan(row.name, collection), *tests), len(around))
 
     def _of_exists(self, node: Exists, around: tuple[Clause, ...], bound: frozenset[str]) -> Iterator[Site]:
-        body, names = self._renamed(node.body, bound)
+        body, names = self.renamed(node.body)
         inside = bound | names
         usable = [clause for clause in body if _usable(clause, inside)]
         for clause in body:
@@ -120,8 +126,8 @@ class _Finder:
                 case Condition(test):
                     yield from self.of(test, (*around, *usable), inside)
 
-    def _renamed(self, body: tuple[Clause, ...], bound: frozenset[str]) -> tuple[list[Clause], frozenset[str]]:
-        """The clauses with names of their own, and those names that are bound by a scan."""
+    def renamed(self, body: tuple[Clause, ...]) -> tuple[list[Clause], frozenset[str]]:
+        """The clauses of an Exists with names of their own, and those of the names that are bound by a scan."""
         names: dict[str, str] = {}
         found: list[Clause] = []
         for clause in body:
