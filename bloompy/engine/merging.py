@@ -65,11 +65,6 @@ class Merging(Counting):
         runner.explained(lambda: self._apply(Counter(rows)))
 
     def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
-        delta = Counter(gained)
-        delta.subtract(lost)
-        self._apply(delta)
-
-    def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
         if lost != gained:
             self._apply({**dict.fromkeys(lost, -1), **dict.fromkeys(gained, 1)})
 
