@@ -341,7 +341,7 @@ class _Words:
                 self.around.users.setdefault((scan.collection, columns), {})[self.user] = None
                 return StepPlan(f"probe {self._of(scan)} by index: {self._equal(scan, columns, values)}", scan.span.line)
             case Flatten(iterate):
-                return StepPlan(f"unnest {_shown_target(iterate.target)} in {self.text(iterate.source)}", iterate.span.line)
+                return StepPlan(f"unnest {_shown_target(iterate.target, self.names)} in {self.text(iterate.source)}", iterate.span.line)
             case Test(condition):
                 inside = tuple(self._inside(condition.test, around))
                 return StepPlan(f"test {self.text(condition.test)}", condition.span.line, inside)
@@ -394,8 +394,7 @@ class _Words:
 
     def _target(self, scan: Scan) -> str:
         """`p of `, or nothing for rows that have no name of their own."""
-        shown = _shown_target(scan.target)
-        shown = self.names.get(shown, shown)
+        shown = _shown_target(scan.target, self.names)
         return "" if shown in ("_", _own(scan.collection)) else f"{shown} of "
 
 
@@ -457,5 +456,8 @@ def _readable(body: Iterable[Clause]) -> dict[str, str]:
     return found
 
 
-def _shown_target(target: Target) -> str:
-    return target if isinstance(target, str) else f"({', '.join(map(_shown_target, target))})"
+def _shown_target(target: Target, names: Mapping[str, str] | None = None) -> str:
+    """What a `for` binds, with the names that are shown in the place of others."""
+    if isinstance(target, str):
+        return (names or {}).get(target, target)
+    return f"({', '.join(_shown_target(part, names) for part in target)})"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from random import Random
 
 import pytest
 
-from bloompy import Bloom, agg, bootstrap, channel, interface, invariant, param, periodic, rule, scratch, stdio, table
+from bloompy import Bloom, agg, bootstrap, channel, exec_source, interface, invariant, param, periodic, rule, scratch, stdio, table
 from bloompy.engine.explanation import Explanation
 from bloompy.errors import ReservedName, UsageError
+from tests.random.programs import random_source
+from tests.random.views import random_views
 
 
 class Routes(Bloom):
@@ -357,3 +360,14 @@ def test_a_param_cannot_have_the_name_of_what_programs_take():
 
         class Wrong(Bloom):
             profile = param(1)
+
+
+@pytest.mark.parametrize("write", [random_source, random_views])
+def test_whatever_is_written_is_explained(write):
+    for seed in range(15):
+        program = exec_source(write(Random(seed)).text)["P"]
+        explained = program(profile=True).explain()
+        assert {one.label for one in program.program_ir.rules} <= {one.label for one in explained.rules}
+        assert "·" not in str(explained)
+        html = explained._repr_html_()
+        assert all(html.count(f"<{tag}") == html.count(f"</{tag}>") for tag in ("details", "ul", "ol", "table", "div", "code"))
