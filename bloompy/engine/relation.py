@@ -177,13 +177,32 @@ class Relation:
 
     def net(self) -> None:
         """Strike out what was deleted and inserted again in this tick, but for what stood and now is transient."""
-        if self.inserted and self.deleted:
+        if self.growing is not None:
+            self._net_by_key()
+        elif self.inserted and self.deleted:
             if len(self.inserted) == len(self.deleted) == 1 and self.inserted[0] != self.deleted[0]:
                 return
             back = {row for row in set(self.inserted).intersection(self.deleted) if not self._passes(row)}
             if back:
                 self.inserted = [row for row in self.inserted if row not in back]
                 self.deleted = [row for row in self.deleted if row not in back]
+
+    def _net_by_key(self) -> None:
+        """Of rows that grew several times, and went and came between, what was first and what is now."""
+        events: dict[Key, tuple[list[PlainRow], list[PlainRow]]] = {}
+        for number, rows in enumerate((self.deleted, self.inserted)):
+            for row in rows:
+                events.setdefault(self.key(row), ([], []))[number].append(row)
+        self.deleted, self.inserted = [], []
+        for key, (gone, came) in events.items():
+            now = self.rows.get(key)
+            was_there = len(gone) - len(came) == (0 if now is not None else 1)
+            old = gone[0] if was_there else None
+            if old != now:
+                if old is not None:
+                    self.deleted.append(old)
+                if now is not None:
+                    self.inserted.append(now)
 
     # -- ticks
 
