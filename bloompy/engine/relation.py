@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from bloompy.engine.tick import PlainRow
+from bloompy.errors import UnorderableValues
 from bloompy.schema import Key, Schema
 
 Bucket: TypeAlias = "tuple[PlainRow] | dict[PlainRow, None]"
@@ -158,7 +159,10 @@ class Relation:
             return bool(self.deleted)
         merged, name = self.growing.merged, self.name
         now = [(row, self.rows.get(self.key(row))) for row in self.deleted]
-        return any(grown is None or merged(name, grown, row) != grown for row, grown in now)
+        try:
+            return any(grown is None or merged(name, grown, row) != grown for row, grown in now)
+        except UnorderableValues:  # an upsert of a value of another type
+            return True
 
     def doom(self, row: PlainRow) -> None:
         """Give a row that is to be deleted the highest rank."""
@@ -178,7 +182,8 @@ class Relation:
     def net(self) -> None:
         """Strike out what was deleted and inserted again in this tick, but for what stood and now is transient."""
         if self.growing is not None:
-            self._net_by_key()
+            if self.deleted:
+                self._net_by_key()
         elif self.inserted and self.deleted:
             if len(self.inserted) == len(self.deleted) == 1 and self.inserted[0] != self.deleted[0]:
                 return
