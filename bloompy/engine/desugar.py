@@ -116,8 +116,9 @@ def key_columns(key: Expression, width: int) -> tuple[Expression, ...] | None:
 @lru_cache(maxsize=1024)
 def _is_tuple(template: str, width: int) -> bool:
     body = ast.parse(template, mode="eval").body
-    names = [element.id if isinstance(element, ast.Name) else "" for element in body.elts] if isinstance(body, ast.Tuple) else []
-    return bool(names) and names == [f"_{i}" for i in range(width)]
+    if not isinstance(body, ast.Tuple):
+        return False
+    return [element.id if isinstance(element, ast.Name) else "" for element in body.elts] == [f"_{i}" for i in range(width)]
 
 
 @lru_cache(maxsize=1024)

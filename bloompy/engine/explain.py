@@ -14,20 +14,18 @@ from attrs import evolve, field, frozen
 from bloompy.analysis.dependencies import ranks_rows
 from bloompy.engine.askable import APART, BINDINGS, askable
 from bloompy.engine.explanation import Counts, DriverPlan, Explanation, IndexPlan, RelationPlan, RulePlan, StepPlan, StratumPlan
-from bloompy.engine.generate import Form, Variant
 from bloompy.engine.lower import START, TICK, Component, Declared, Derivation, Lowered, lower
 from bloompy.engine.plan import Drive, Find, Flatten, Layouts, Probe, ScanAll, Step, Test, layouts_of, plan
 from bloompy.engine.profile import Profile, rule_identity
 from bloompy.engine.relation import Kind, Relation
 from bloompy.engine.sharing import SHARED
-from bloompy.engine.sites import sites, with_head
 from bloompy.engine.tick import PlainRow
+from bloompy.engine.ways import BESIDES, Way, own_name, shown_target, taken, ways
 from bloompy.errors import UsageError
-from bloompy.ir.nodes import Aggregate, Clause, Exists, Expression, Program, RowVariable, Rule, Scan, Target, Variable
+from bloompy.ir.nodes import Aggregate, Clause, Exists, Expression, Program, RowVariable, Rule, Scan, Variable
 from bloompy.ir.rewrite import rebuild
 from bloompy.ir.text import expression_text, rule_text
 from bloompy.ir.walk import free_names, target_names, walk
-from bloompy.schema import Schema
 
 _KINDS = {
     Kind.TABLE: "table",
@@ -199,8 +197,8 @@ class _Explaining:
         plans = []
         for way in ways(derivation, component, self.schemas, self.workings.asks(derivation)):
             words = _Words(self, derivation, f"{rule.label} ({way.title})")
-            plans.append(DriverPlan(way.title, tuple(words.way(way, rule)), None if counts is None else _taken(counts, way)))
-        for title, forms in _BESIDES.items():
+            plans.append(DriverPlan(way.title, tuple(words.way(way, rule)), None if counts is None else taken(counts, way)))
+        for title, forms in BESIDES.items():
             found = [one for one in counts or () if one.form in forms]
             if counts and found:
                 plans.append(DriverPlan(title, counts=sum((counts[one] for one in found), Counts())))
@@ -219,89 +217,6 @@ class _Explaining:
             yield f"{channel} sends rows {' or '.join(dict.fromkeys(filter(None, kinds)))}"
         for rule, _ in self.lowered.invariants:
             yield f"{rule.label} must have no rows: {rule_text(self.written.get(rule_identity(rule), rule), self.program)}"
-
-
-@frozen
-class Way:
-    """One of the ways in which a rule is evaluated.
-
-    Attributes:
-        title: what sets it off.
-        body: the clauses that are planned.
-        driver, bound: as of `plan`.
-        forms: of the functions made for it.
-        inner: of a FIND, the clauses that lead to the query's bindings.
-        last: what is done with the bindings; "" where the head's rows are derived.
-    """
-
-    title: str
-    body: tuple[Clause, ...]
-    driver: int | None
-    forms: frozenset[Form]
-    bound: frozenset[str] = frozenset()
-    inner: tuple[Clause, ...] = ()
-    last: str = ""
-
-
-_DERIVE = frozenset({Form.PUT, Form.LIST})
-_BESIDES = {
-    "in full, to begin with": _DERIVE,
-    "every binding that a change in an expression touches": frozenset({Form.CONTRIBUTE, Form.FIND}),
-    "every group that changed": frozenset({Form.FINISH}),
-}
-"""What is counted besides the ways that have a plan of their own."""
-
-
-def ways(derivation: Derivation, component: Component, schemas: Mapping[str, Schema], asked: bool) -> Iterator[Way]:
-    """The ways in which a rule is evaluated, once its views are there; `asked`: deletions ask it whether a row follows."""
-    body = derivation.query.body
-    if derivation.standing:
-        yield from _by_scans(derivation, None)
-        yield from _by_sites(derivation, schemas)
-        if not any(isinstance(clause, Scan) for clause in body):
-            yield Way("once", body, None, _DERIVE)
-        if asked and not derivation.aggregates:
-            tests, names = with_head(derivation.query)
-            last = "the row stays, or comes back: it follows all the same" if component.recursive else "the row is there again"
-            yield Way("a deletion", tests, None, frozenset({Form.SUPPORT}), frozenset(names), last=last)
-    elif derivation.overlays:
-        yield from _by_scans(derivation, derivation.overlays)
-        if any(one.collection in derivation.overlays and not one.scanned for one in derivation.references):
-            yield Way("every tick", body, None, _DERIVE)
-    else:
-        yield Way("every tick", body, None, _DERIVE)
-        yield from _by_scans(derivation, frozenset(component.relations))
-
-
-def _by_scans(derivation: Derivation, relations: frozenset[str] | None) -> Iterator[Way]:
-    """Driven by the changes of what it scans, of some relations only."""
-    body = derivation.query.body
-    scanned = [clause.collection for clause in body if isinstance(clause, Scan)]
-    for i, clause in enumerate(body):
-        if isinstance(clause, Scan) and (relations is None or clause.collection in relations):
-            several = f" as {_shown_target(clause.target)}" if scanned.count(clause.collection) > 1 else ""
-            yield Way(f"Δ{_own(clause.collection)}{several}", body, i, _DERIVE | {Form.FIND})
-
-
-def _by_sites(derivation: Derivation, schemas: Mapping[str, Schema]) -> Iterator[Way]:
-    """Driven by the changes of what its expressions read."""
-    query = derivation.query
-    found = list(sites(query, schemas))
-    for number, site in enumerate(found):
-        again = [one.relation for one in found[:number]].count(site.relation)
-        title = f"Δ{_own(site.relation)} in an expression{f' ({again + 1})' if again else ''}"
-        last = "derive before and now, and compare"
-        if site.clauses is None:
-            yield Way(f"{title}: any binding may change", query.body, None, frozenset(), last=last)
-        else:
-            driver = len(query.body) + site.driver
-            yield Way(title, (*query.body, *site.clauses), driver, frozenset({Form.FIND}), inner=site.clauses, last=last)
-
-
-def _taken(counts: dict[Variant, Counts], way: Way) -> Counts:
-    """The counts that belong to a way, taken out of those of a rule."""
-    mine = [one for one in counts if one.form in way.forms and one.driver == way.driver and one.inner == way.inner]
-    return sum((counts.pop(one) for one in mine), Counts())
 
 
 class _Words:
@@ -332,7 +247,7 @@ class _Words:
         """One step; `around`: the clauses that bind what it mentions."""
         match step:
             case Drive(scan):
-                return StepPlan(f"drive {self._target(scan)}Δ{_own(scan.collection)}", scan.span.line)
+                return StepPlan(f"drive {self._target(scan)}Δ{own_name(scan.collection)}", scan.span.line)
             case ScanAll(scan):
                 return StepPlan(f"scan {self._of(scan)}", scan.span.line)
             case Find(scan, key):
@@ -342,7 +257,7 @@ class _Words:
                 self.around.users.setdefault((scan.collection, columns), {})[self.user] = None
                 return StepPlan(f"probe {self._of(scan)} by index: {self._equal(scan, columns, values)}", scan.span.line)
             case Flatten(iterate):
-                return StepPlan(f"unnest {_shown_target(iterate.target)} in {self.text(iterate.source)}", iterate.span.line)
+                return StepPlan(f"unnest {shown_target(iterate.target, self.names)} in {self.text(iterate.source)}", iterate.span.line)
             case Test(condition):
                 inside = tuple(self._inside(condition.test, around))
                 return StepPlan(f"test {self.text(condition.test)}", condition.span.line, inside)
@@ -395,9 +310,8 @@ class _Words:
 
     def _target(self, scan: Scan) -> str:
         """`p of `, or nothing for rows that have no name of their own."""
-        shown = _shown_target(scan.target)
-        shown = self.names.get(shown, shown)
-        return "" if shown in ("_", _own(scan.collection)) else f"{shown} of "
+        shown = shown_target(scan.target, self.names)
+        return "" if shown in ("_", own_name(scan.collection)) else f"{shown} of "
 
 
 def _place(rule: Rule) -> str:
@@ -425,12 +339,6 @@ def _is_copy(derivation: Derivation) -> bool:
     return False
 
 
-def _own(relation: str) -> str:
-    if relation.startswith(SHARED):
-        return relation.partition(":")[2]
-    return {TICK: "tick", START: "start"}.get(relation, relation.removesuffix("!"))
-
-
 def _is_sink(relation: str) -> bool:
     """Whether no rule reads a relation."""
     return relation.startswith("·") and not relation.startswith(SHARED)
@@ -456,7 +364,3 @@ def _readable(body: Iterable[Clause]) -> dict[str, str]:
                 taken.add(shown)
                 found[name] = shown
     return found
-
-
-def _shown_target(target: Target) -> str:
-    return target if isinstance(target, str) else f"({', '.join(map(_shown_target, target))})"

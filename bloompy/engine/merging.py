@@ -65,9 +65,8 @@ class Merging(Counting):
         runner.explained(lambda: self._apply(Counter(rows)))
 
     def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:
-        delta = Counter(gained)
-        delta.subtract(lost)
-        self._apply(delta)
+        if lost != gained:
+            self._apply({**dict.fromkeys(lost, -1), **dict.fromkeys(gained, 1)})
 
     def _apply(self, delta: dict[PlainRow, int]) -> None:
         key_of = self.head.key

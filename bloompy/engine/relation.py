@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from bloompy.engine.tick import PlainRow
+from bloompy.errors import UnorderableValues
 from bloompy.schema import Key, Schema
 
 Bucket: TypeAlias = "tuple[PlainRow] | dict[PlainRow, None]"
@@ -158,7 +159,10 @@ class Relation:
             return bool(self.deleted)
         merged, name = self.growing.merged, self.name
         now = [(row, self.rows.get(self.key(row))) for row in self.deleted]
-        return any(grown is None or merged(name, grown, row) != grown for row, grown in now)
+        try:
+            return any(grown is None or merged(name, grown, row) != grown for row, grown in now)
+        except UnorderableValues:  # an upsert of a value of another type
+            return True
 
     def doom(self, row: PlainRow) -> None:
         """Give a row that is to be deleted the highest rank."""
@@ -177,13 +181,33 @@ class Relation:
 
     def net(self) -> None:
         """Strike out what was deleted and inserted again in this tick, but for what stood and now is transient."""
-        if self.inserted and self.deleted:
+        if self.growing is not None:
+            if self.deleted:
+                self._net_by_key()
+        elif self.inserted and self.deleted:
             if len(self.inserted) == len(self.deleted) == 1 and self.inserted[0] != self.deleted[0]:
                 return
             back = {row for row in set(self.inserted).intersection(self.deleted) if not self._passes(row)}
             if back:
                 self.inserted = [row for row in self.inserted if row not in back]
                 self.deleted = [row for row in self.deleted if row not in back]
+
+    def _net_by_key(self) -> None:
+        """Of rows that grew several times, and went and came between, what was first and what is now."""
+        events: dict[Key, tuple[list[PlainRow], list[PlainRow]]] = {}
+        for number, rows in enumerate((self.deleted, self.inserted)):
+            for row in rows:
+                events.setdefault(self.key(row), ([], []))[number].append(row)
+        self.deleted, self.inserted = [], []
+        for key, (gone, came) in events.items():
+            now = self.rows.get(key)
+            was_there = len(gone) - len(came) == (0 if now is not None else 1)
+            old = gone[0] if was_there else None
+            if old != now:
+                if old is not None:
+                    self.deleted.append(old)
+                if now is not None:
+                    self.inserted.append(now)
 
     # -- ticks
 

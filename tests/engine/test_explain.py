@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from random import Random
 
 import pytest
 
-from bloompy import Bloom, agg, bootstrap, channel, interface, invariant, param, periodic, rule, scratch, stdio, table
+from bloompy import Bloom, agg, bootstrap, channel, exec_source, interface, invariant, param, periodic, rule, scratch, stdio, table
 from bloompy.engine.explanation import Explanation
 from bloompy.errors import ReservedName, UsageError
+from tests.random.programs import random_source
+from tests.random.views import random_views
 
 
 class Routes(Bloom):
@@ -211,16 +214,16 @@ def test_a_part_is_a_collection_or_a_rule(routes):
 
 def test_why_a_recursive_view_is_computed_anew_is_said():
     class Split(Bloom):
-        seed = table("text")
-        word = scratch("text")
+        word = table("text")
+        part = scratch("text")
 
         @rule
         def words(self):
-            self.word <= self.seed
-            self.word <= (part for w in self.word for part in w.text.split())
+            self.word <= self.part
+            self.part <= (part for w in self.word for part in w.text.split())
 
-    stratum = Split().explain("word").strata[-1]
-    assert "computes it anew: whether a row follows from Split.words cannot be found by key or index" in stratum.upkeep
+    stratum = Split().explain("part").strata[-1]
+    assert "computes it anew: word is a table, whose rows stay" in stratum.upkeep
     assert "a deletion" not in {one.driver for rule in stratum.rules for one in rule.drivers}
 
 
@@ -235,7 +238,7 @@ def test_rules_that_do_not_recur_are_told_apart_and_once():
             self.word <= (w.text[1:] for w in self.word if w.text)
 
     explained = Loud().explain()
-    assert [one.title for one in explained.strata] == ["word (what does not recur)", "word"]
+    assert [one.title for one in explained.strata] == ["word (what does not recur)", "word, word (the bindings of a rule)"]
     assert [len(one.rules) for one in explained.strata] == [1, 1]
 
 
@@ -357,3 +360,14 @@ def test_a_param_cannot_have_the_name_of_what_programs_take():
 
         class Wrong(Bloom):
             profile = param(1)
+
+
+@pytest.mark.parametrize("write", [random_source, random_views])
+def test_whatever_is_written_is_explained(write):
+    for seed in range(15):
+        program = exec_source(write(Random(seed)).text)["P"]
+        explained = program(profile=True).explain()
+        assert {one.label for one in program.program_ir.rules} <= {one.label for one in explained.rules}
+        assert "·" not in str(explained)
+        html = explained._repr_html_()
+        assert all(html.count(f"<{tag}") == html.count(f"</{tag}>") for tag in ("details", "ul", "ol", "table", "div", "code"))

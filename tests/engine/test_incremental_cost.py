@@ -36,6 +36,7 @@ class Flat(Bloom):
     defaulted = scratch("k, w")
     grouped = scratch("g -> s, n, low, high, who")
     listed = scratch("g -> all, middle")
+    merged = scratch("g -> low: lmin, high: lmax, values: lset")
     ranked = scratch("k, place")
     above = scratch("n, groups")
     answer = scratch("k, s")
@@ -51,6 +52,7 @@ class Flat(Bloom):
         self.defaulted <= ((i.k, seen(self.other.get(i.g, (0, -1)).w)) for i in self.item)
         self.grouped <= ((i.g, agg.sum(seen(i.v)), agg.count(), agg.min(i.v), agg.max(i.v), agg.argmin(i.k, i.v)) for i in self.item)
         self.listed <= ((i.g, agg.collect(seen(i.v)), agg.percentile(i.v, 50)) for i in self.item)
+        self.merged <= ((i.g, i.v, seen(i.v), i.v) for i in self.item)
         self.ranked <= ((i.k, agg.rank(seen(i.v), per=i.g)) for i in self.item)
         self.above <= ((seen(x.g) % 4, x.n) for x in self.grouped if x.g not in self.barred)
         self.answer <= ((a.k, seen(g.s)) for a in self.ask for i in self.item for g in self.grouped if i.k == a.k if g.g == i.g)
@@ -96,6 +98,8 @@ class Tree(Bloom):
     edge = table("a: int, b: int")
     path = scratch("id -> name")
     below = scratch("id")
+    member = scratch("id")
+    depth = scratch("id -> d")
     outside = scratch("id")
     sizes = scratch("parent -> n")
 
@@ -105,6 +109,10 @@ class Tree(Bloom):
         self.path <= ((f.id, seen(p.name) + "/" + f.name) for f in self.file for p in self.path if f.parent == p.id)
         self.below <= [(0,)]
         self.below <= (e.b for e in self.edge for x in self.below if e.a == x.id if seen(e.b) >= 0)
+        self.member <= [(0,)]
+        self.member <= (e.b for e in self.edge if e.a in self.member if seen(e.b) >= 0)
+        self.depth <= [(0, 0)]
+        self.depth <= ((f.id, self.depth[f.parent].d + 1) for f in self.file if seen(f.id) >= -1)
         self.outside <= (seen(f.id) for f in self.file if f.id not in self.below)
         self.sizes <= ((f.parent, agg.count()) for f in self.file for p in self.path if p.id == f.id)
 
@@ -140,14 +148,14 @@ CHANGES = {
     "delete of the least, one group": (whole, lambda p: p.item.delete(0), 10),
     "delete of one of the greatest, one group": (whole, lambda p: p.item.upsert((5, 59)), 20),
     "upsert, one group": (whole, lambda p: p.item.upsert((33, 12)), 20),
-    "insert of a leaf": (tree, lambda p: p.file.insert((-1, 7, "leaf")), 6),
-    "delete of a leaf": (tree, lambda p: p.file.delete(45), 6),
-    "rename of a leaf": (tree, lambda p: p.file.upsert((45, 14, "other")), 12),
-    "move of a leaf": (tree, lambda p: p.file.upsert((45, 2, "n45")), 12),
-    "insert of an edge to what is reached": (tree, lambda p: p.edge.insert((1, 50)), 4),
+    "insert of a leaf": (tree, lambda p: p.file.insert((-1, 7, "leaf")), 8),
+    "delete of a leaf": (tree, lambda p: p.file.delete(45), 10),
+    "rename of a leaf": (tree, lambda p: p.file.upsert((45, 14, "other")), 16),
+    "move of a leaf": (tree, lambda p: p.file.upsert((45, 2, "n45")), 16),
+    "insert of an edge to what is reached": (tree, lambda p: p.edge.insert((1, 50)), 6),
     "delete of an edge beside another": (tree, lambda p: p.edge.delete((15, 48)), 30),
     "delete of the only edge to a leaf": (tree, lambda p: p.edge.delete((13, 42)), 30),
-    "delete of a file that nothing reaches": (tree, lambda p: (p.file.insert((-1, 7, "x")), p.file.delete(-1)), 4),
+    "delete of a file that nothing reaches": (tree, lambda p: (p.file.insert((-1, 7, "x")), p.file.delete(-1)), 8),
 }
 
 

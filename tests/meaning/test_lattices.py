@@ -296,6 +296,52 @@ def test_a_row_keeps_what_other_rows_derive_for_its_key(evaluator):
     assert p.big.rows() == set()
 
 
+def test_a_row_deleted_and_derived_anew_in_two_steps_is_told_once(evaluator):
+    class P(Bloom):
+        x = table("k, v")
+        y = table("k, v")
+        most = table("k -> v: lset")
+
+        @rule
+        def rules(self):
+            self.most <= self.x
+            self.most <= self.y
+
+    p = P(evaluator=evaluator)
+    p.x.insert(("a", 1))
+    p.tick()
+    p.y.insert(("a", 2))
+    p.most.delete("a")
+    tick = p.tick()
+    assert tick.inserted["most"] == [("a", frozenset({1, 2}))]
+    assert tick.deleted["most"] == [("a", frozenset({1}))]
+    p.most.delete("a")
+    tick = p.tick()
+    assert p.most.rows() == {("a", frozenset({1, 2}))}
+    assert "most" not in tick.inserted
+    assert "most" not in tick.deleted
+
+
+def test_an_upsert_of_a_value_that_cannot_be_compared_replaces(evaluator):
+    class P(Bloom):
+        t = table("a, b")
+        most = table("k -> v: lmax")
+        s = scratch("a, b")
+
+        @rule
+        def rules(self):
+            self.s <= ((x.a, m.k) for x in self.t for m in self.most)
+            self.s <= ((y.b, x.b) for x in self.s for y in self.s if x.b == y.a)
+
+    p = P(evaluator=evaluator)
+    p.t.insert((1, 2))
+    p.most.insert((4, "text"))
+    p.tick()
+    p.most.upsert((4, 3))
+    p.tick()
+    assert p.most.rows() == {(4, 3)}
+
+
 def test_several_lattice_columns_merge_each_for_itself(evaluator):
     class P(Bloom):
         x = table("no -> k, v")

@@ -346,6 +346,26 @@ CASES = {
             Input(26.0, (("delete", "e", ((1, 1),)), ("insert", "t0", ((1,),)))),
         ),
     ),
+    "a lattice value that two rows make keeps what the other gives when one goes": (
+        """
+    e = table("a, b")
+    most = scratch("a -> b: lmax")
+    seen = scratch("a -> b: lset")
+    least = scratch("a -> b: lmin")
+    @rule
+    def derive(self):
+        self.most <= ((x.a, x.b) for x in self.e)
+        self.seen <= ((x.a, x.b) for x in self.e)
+        self.least <= ((x.b, x.a + 1) for x in self.e)
+""",
+        (
+            Input(2.0, (("insert", "e", ((1, 1),)),), store_fails=True),
+            Input(10.0, (("insert", "e", ((0, 1),)),)),
+            Input(11.0, (("delete", "e", ((0, 1),)),)),
+            Input(29.0, (("insert", "e", ((4, 0), (4, 5))),)),
+            Input(31.0, (("delete", "e", ((4, 5),)),)),
+        ),
+    ),
 }
 
 
