@@ -1,8 +1,9 @@
 """The arguments of one group's aggregate, kept from tick to tick, so that a change costs what it changes.
 
-A group begins as the plain list that its rule collected. The first change to it makes a `Bag` of the list: adding, removing and
-the aggregates that have a shortcut then cost O(log n). Values of several types, or without an order, have no shortcut: their
-aggregates are computed from all values, by the functions of `bloompy.agg`, which say what is right.
+A group begins as the plain list that its rule collected, and stays one while it is small: going through some dozen values costs
+less than anything cleverer. A change to a larger one makes a `Bag` of the list: adding, removing and the aggregates that have a
+shortcut then cost O(log n). Values of several types, or without an order, have no shortcut: their aggregates are computed from all
+values, by the functions of `bloompy.agg`, which say what is right.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from sortedcontainers import SortedList  # type: ignore[import-untyped]  # it ha
 
 from bloompy.agg import AGGREGATES
 
+SMALL = 32
+"""Up to so many values a group stays a list."""
 _LONG = 1000
 """Beyond so many values a SortedList is quicker than a sorted list."""
 _SCALARS = frozenset({int, str, bytes, bool, float, type(None)})
+_PLAIN = frozenset({int, str, bytes, bool, type(None)})
+"""Of these, equal values of one type are the same."""
 _MIXED = object()
 """The shape of values of several."""
 
@@ -85,7 +90,7 @@ class Bag:
         """Take out one value that is in it."""
         self._length -= 1
         if self._values is not None:
-            del self._values[_position(self._values, value)]
+            take_out(self._values, value)
             return
         count = self._counts[value]
         if self._sum is not None:
@@ -177,11 +182,31 @@ def _put(order: Sorted, place: Any) -> Sorted:
     return order if len(order) <= _LONG else SortedList(order)
 
 
+def take_out(values: list[Any], value: Any) -> None:
+    """Take one value out of a list that has it; the same one rather than one that is merely equal. O(values)."""
+    try:
+        position = values.index(value)
+    except ValueError:  # a NaN, calculated anew
+        position = -1
+    if position < 0 or not _same(values[position], value):
+        position = _position(values, value)
+    del values[position]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two equal values are the same to every reader, as far as that is told quickly."""
+    kind = type(one)
+    if one is other or kind is not type(other):
+        return one is other
+    return kind in _PLAIN or (kind is tuple and all(map(_same, one, other)))
+
+
 def _position(values: list[Any], value: Any) -> int:
-    """Where a value stands; one of the same type rather than one that is merely equal."""
+    """Where a value stands, one of the same type and look if there is one."""
+    look = repr(value)
     near = -1
     for i, one in enumerate(values):
-        if one is value or (type(one) is type(value) and one == value and repr(one) == repr(value)):
+        if one is value or (type(one) is type(value) and repr(one) == look):
             return i
         if near < 0 and one == value:
             near = i

@@ -629,9 +629,9 @@ class Generator:
 
         def aggregate(values: list[Any] | Bag, group: PlainRow) -> Any:
             try:
-                if type(values) is Bag and built_in is not None:
-                    return values.aggregate(name)
-                return (built_in or user_aggregate(name, scope))(list(values))
+                if built_in is None:
+                    return user_aggregate(name, scope)(list(values))
+                return values.aggregate(name) if isinstance(values, Bag) else built_in(values)
             except UnorderableValues as error:
                 raise UnorderableValues(f"{place}, group {group!r}: {error.message}", hint=error.hint) from None
 

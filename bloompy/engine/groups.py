@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bloompy.analysis.dependencies import ranks_rows
-from bloompy.engine.bag import Bag
+from bloompy.engine.bag import SMALL, Bag, take_out
 from bloompy.engine.runner import Groups, Runner
 from bloompy.engine.tick import PlainRow
 
@@ -93,7 +93,7 @@ class Grouped:
         held = self._groups.get(group)
         if held is None:
             held = tuple([] for _ in into or ())
-        elif not self._windows and type(held[0]) is list:
+        elif type(held[0]) is list and len(held[0]) > SMALL and not self._windows:
             held = tuple(map(Bag, held))
         for place, arguments in zip(held, into or (), strict=False):
             if type(place) is list:
@@ -103,7 +103,10 @@ class Grouped:
                     place.add(argument)
         for place, arguments in zip(held, out or (), strict=False):
             for argument in arguments:
-                place.remove(argument)
+                if type(place) is list:
+                    take_out(place, argument)
+                else:
+                    place.remove(argument)
         if held and len(held[0]):
             self._groups[group] = held
         else:
