@@ -114,7 +114,8 @@ class _Rewriting:
         body: list[Clause] = []
         for position, clause in enumerate(query.body):
             if isinstance(clause, Scan) and not (isinstance(clause.target, str) and clause.target != "_"):
-                row = RowVariable(f"·row_{position}", clause.collection, clause.span)
+                name = "".join(letter if letter.isalnum() else "_" for letter in clause.collection)
+                row = RowVariable(f"{name}_{position}_", clause.collection, clause.span)
                 columns = self.relations[clause.collection].schema.names
                 for i, part in enumerate(clause.target if isinstance(clause.target, tuple) else ()):
                     if not isinstance(part, str):

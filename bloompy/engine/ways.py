@@ -73,7 +73,7 @@ def _by_scans(derivation: Derivation, relations: frozenset[str] | None) -> Itera
     scanned = [clause.collection for clause in body if isinstance(clause, Scan)]
     for i, clause in enumerate(body):
         if isinstance(clause, Scan) and (relations is None or clause.collection in relations):
-            several = f" as {shown_target(clause.target)}" if scanned.count(clause.collection) > 1 else ""
+            several = f" as {shown_target(clause.target)}".replace("·", "") if scanned.count(clause.collection) > 1 else ""
             yield Way(f"Δ{own_name(clause.collection)}{several}", body, i, _DERIVE | {Form.FIND})
 
 
