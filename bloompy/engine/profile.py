@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -28,17 +28,16 @@ class Profile:
 
     def __init__(self) -> None:
         self.ticks = 0
-        self._counts: dict[Identity, dict[Variant, Counts]] = {}
+        self._tallies: dict[Identity, dict[Variant, list[Any]]] = {}
 
     def of(self, derivation: Derivation) -> dict[Variant, Counts]:
         """The counts of a derivation's functions."""
-        return self._counts.setdefault((*rule_identity(derivation.rule), derivation.head), {})
+        return {variant: Counts(*tally) for variant, tally in self._tallies.get(_identity(derivation), {}).items() if tally[0]}
 
     def counting(self, derivation: Derivation, variant: Variant, function: Derive) -> Derive:
         """A function that does the same and is counted."""
-        counts = self.of(derivation)
-        rows_in = _rows_in(variant.form)
-        out = _OUT.get(variant.form)
+        tally = self._tallies.setdefault(_identity(derivation), {}).setdefault(variant, [0, 0, 0, 0.0])
+        many, out = variant.form not in (Form.SUPPORT, Form.FINISH), _OUT.get(variant.form)
 
         def counted(*arguments: Any) -> Any:
             there = len(arguments[out]) if out is not None else 0
@@ -46,16 +45,15 @@ class Profile:
             start = perf_counter()
             try:
                 found = function(*arguments)
+                return found
             finally:
-                seconds = perf_counter() - start
-                more = len(arguments[out]) - there if out is not None else int(found is True)
-                counts[variant] = counts.get(variant, Counts()) + Counts(1, rows_in(arguments[0]), more, seconds)
-            return found
+                tally[3] += perf_counter() - start
+                tally[0] += 1
+                tally[1] += (len(arguments[0]) if isinstance(arguments[0], Sized) else 0) if many else 1
+                tally[2] += len(arguments[out]) - there if out is not None else found is True
 
         return counted
 
 
-def _rows_in(form: Form) -> Callable[[Any], int]:
-    if form is Form.FINISH:
-        return lambda row: 1
-    return lambda driven: len(driven) if isinstance(driven, Sized) else 0
+def _identity(derivation: Derivation) -> Identity:
+    return (*rule_identity(derivation.rule), derivation.head)
