@@ -182,10 +182,7 @@ class _Lowering:
     @staticmethod
     def _lifting(head: _Head, collection: Collection) -> _Head:
         """A sink whose rows get values of lattices where they merge later, and are not checked otherwise."""
-        lattices = dict(collection.schema.lattices)
-        types = [lattices.get(i, Any) for i in range(collection.schema.width)]
-        columns = [attrs.evolve(column, key=True, type=one) for column, one in zip(collection.schema.columns, types, strict=True)]
-        return attrs.evolve(head, schema=Schema(tuple(columns), collection.schema.row), checked=True)
+        return attrs.evolve(head, schema=_all_key(collection.schema, False), checked=True)
 
     def _driven(self, rule: Rule) -> Rule:
         """Bootstrap rules are driven by the first tick; key lookups become joins."""
@@ -361,19 +358,28 @@ class _Lowering:
         """
         needs = any(reference.collection in component.relations for reference in one.references)
         head = relations[one.head]
-        if needs or not one.standing or head.kind is Kind.OVERLAY or head.schema.lattices or not self._is_apart(one):
+        if needs or not one.standing or head.kind is Kind.OVERLAY or not self._is_apart(one, head):
             return None, one
         name = f"{one.head}~{sum(other.startswith(one.head + '~') for other in relations)}"
-        columns = [attrs.evolve(column, key=True) for column in head.schema.columns]
-        relations[name] = Declared(name, Kind.STANDING, Schema(tuple(columns), head.schema.row), None, head.checked)
+        checked = head.checked or bool(head.schema.lattices)
+        relations[name] = Declared(name, Kind.STANDING, _all_key(head.schema, head.checked), None, checked)
         variables = tuple(f"c{i}" for i in range(head.schema.width))
         copy = Select(tuple(Variable(each) for each in variables), (Scan(variables, name),))
         counted = Component((name,), (attrs.evolve(one, head=name, counted=True),))
         return counted, Derivation(one.rule, one.head, copy, True, (Reference(name, True, True, True, one.query.span),))
 
     @staticmethod
-    def _is_apart(one: Derivation) -> bool:
-        return one.aggregates or not all(isinstance(column, Field | Variable | Const) for column in one.query.head)
+    def _is_apart(one: Derivation, head: Declared) -> bool:
+        if one.aggregates or head.schema.lattices:
+            return one.aggregates
+        return not all(isinstance(column, Field | Variable | Const) for column in one.query.head)
+
+
+def _all_key(schema: Schema, checked: bool) -> Schema:
+    """A schema in which every column is the key; unless rows are checked anyway, only values of lattices are made such."""
+    lattices = dict(schema.lattices)
+    types = [column.type if checked or not lattices else lattices.get(i, Any) for i, column in enumerate(schema.columns)]
+    return Schema(tuple(attrs.evolve(one, key=True, type=type_) for one, type_ in zip(schema.columns, types, strict=True)), schema.row)
 
 
 def _connected(relations: Mapping[str, Declared], derivations: Sequence[Derivation]) -> list[Component]:
