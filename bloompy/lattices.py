@@ -436,6 +436,11 @@ class Lattice(metaclass=_LatticeType):
         return reduce(cls.merge, values)
 
     @classmethod
+    def new_of(cls, value: Any, old: Any) -> Any:
+        """What is new of a value that has grown: merged with the old one it gives the value."""
+        return value
+
+    @classmethod
     def below(cls, a: Any, b: Any) -> bool:
         """Whether b has grown from a, or equals it."""
         return bool(cls.merge(a, b) == b)
@@ -554,6 +559,10 @@ class lset(Lattice):
         first, *others = values
         merged = first.union(*others)
         return first if len(merged) == len(first) else merged
+
+    @classmethod
+    def new_of(cls, value: Any, old: Any) -> Any:
+        return value - old
 
     @staticmethod
     def size(value: frozenset[Any]) -> int:

@@ -209,6 +209,13 @@ class Schema:
             raise UnorderableValues(f"{collection}: cannot merge the rows{where}: {error.message}", hint=error.hint) from None
         return tuple(values)
 
+    def new_of(self, row: tuple[Any, ...], old: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A row that has grown, with what is new of its values."""
+        values = list(row)
+        for i, found in self.lattices:
+            values[i] = found.new_of(row[i], old[i])
+        return tuple(values)
+
     def _typed(self, collection: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """The row with every typed column checked."""
         for i, check in self._checks:

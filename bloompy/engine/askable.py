@@ -18,14 +18,14 @@ from typing import Any
 from attrs import evolve
 
 from bloompy.analysis.dependencies import Reference, references
-from bloompy.engine.lower import Component, Declared, Derivation, Lowered
+from bloompy.engine.lower import Component, Declared, Derivation, Lowered, all_key
 from bloompy.engine.plan import Layouts, ScanAll, is_safe, layouts_of, plan
 from bloompy.engine.relation import Kind
 from bloompy.engine.sites import SiteFinder, with_head
 from bloompy.ir.nodes import Clause, Condition, Exists, Expression, Field, Iterate, Python, RowVariable, Scan, Select, Variable
 from bloompy.ir.rewrite import rebuild
 from bloompy.ir.walk import parts, walk
-from bloompy.schema import Column, Schema, schema_of
+from bloompy.schema import Column, schema_of
 
 APART, BINDINGS = "~", "&"
 """Between a head's name and a number: in the names of the views set apart, and of the relations of bindings."""
@@ -67,11 +67,12 @@ class _Rewriting:
 
     def _rewritten(self, one: Derivation) -> Iterator[Derivation]:
         head = self.relations[one.head]
-        if not one.standing or head.kind is Kind.OVERLAY or head.schema.lattices:
+        if not one.standing or head.kind is Kind.OVERLAY:
             yield one
         elif not any(reference.collection in self.component.relations for reference in one.references):
-            yield one if not one.aggregates and checkable(one.query, self.layouts) else self._set_apart(one, head)
-        elif self.tables:  # a deletion computes such a component anew
+            apart = one.aggregates or not (head.schema.lattices or checkable(one.query, self.layouts))
+            yield self._set_apart(one, head) if apart else one
+        elif self.tables or head.schema.lattices:  # a deletion computes such a component anew
             yield one
         else:
             joined = self._with_joins(one)
@@ -81,8 +82,8 @@ class _Rewriting:
 
     def _set_apart(self, one: Derivation, head: Declared) -> Derivation:
         name = self._fresh(one.head, APART)
-        columns = [evolve(column, key=True) for column in head.schema.columns]
-        self.relations[name] = Declared(name, Kind.STANDING, Schema(tuple(columns), head.schema.row), None, head.checked)
+        checked = head.checked or bool(head.schema.lattices)
+        self.relations[name] = Declared(name, Kind.STANDING, all_key(head.schema, head.checked), None, checked)
         self.apart.append(Component((name,), (evolve(one, head=name, counted=True),)))
         return self._copy(one, name, head.schema.width, head.schema.width)
 

@@ -92,7 +92,10 @@ def _list(runner: Runner, changes: Changes, out: Any, before: bool) -> None:
 def _list_scanned(runner: Runner, scans: list[tuple[int, Relation]], out: Any, before: bool) -> None:
     if len(scans) == 1:
         position, relation = scans[0]
-        if rows := relation.deleted if before else relation.inserted:
+        rows = relation.deleted if before else relation.inserted
+        if relation.growing is not None and rows and position in runner.apart:
+            rows = relation.part(before, runner.apart[position])
+        if rows:
             runner.listed(position, rows, out, False)  # what else it reads is the same before and now
         return
     skip: dict[int, Any] = {position: () for position, _ in runner.scans}

@@ -186,10 +186,7 @@ class _Lowering:
     @staticmethod
     def _lifting(head: _Head, collection: Collection) -> _Head:
         """A sink whose rows get values of lattices where they merge later, and are not checked otherwise."""
-        lattices = dict(collection.schema.lattices)
-        types = [lattices.get(i, Any) for i in range(collection.schema.width)]
-        columns = [attrs.evolve(column, key=True, type=one) for column, one in zip(collection.schema.columns, types, strict=True)]
-        return attrs.evolve(head, schema=Schema(tuple(columns), collection.schema.row), checked=True)
+        return attrs.evolve(head, schema=all_key(collection.schema, False), checked=True)
 
     def _driven(self, rule: Rule) -> Rule:
         """Bootstrap rules are driven by the first tick; key lookups become joins."""
@@ -344,6 +341,13 @@ class _Lowering:
         return tuple(
             (rule, self._parts(head.name)) for rule, head in zip(self.rules, self.heads, strict=True) if rule.kind == "invariant"
         )
+
+
+def all_key(schema: Schema, checked: bool) -> Schema:
+    """A schema in which every column is the key; unless rows are checked anyway, only values of lattices are made such."""
+    lattices = dict(schema.lattices)
+    types = [column.type if checked or not lattices else lattices.get(i, Any) for i, column in enumerate(schema.columns)]
+    return Schema(tuple(attrs.evolve(one, key=True, type=type_) for one, type_ in zip(schema.columns, types, strict=True)), schema.row)
 
 
 def _connected(relations: Mapping[str, Declared], derivations: Sequence[Derivation]) -> list[Component]:

@@ -157,12 +157,37 @@ class Relation:
         """Whether something was lost in this tick: a row that has grown was not."""
         if self.growing is None or not self.deleted:
             return bool(self.deleted)
-        merged, name = self.growing.merged, self.name
         now = [(row, self.rows.get(self.key(row))) for row in self.deleted]
+        return not all(grown is not None and self._has_grown(row, grown) for row, grown in now)
+
+    def part(self, before: bool, elements: bool) -> list[PlainRow]:
+        """Of the rows deleted (or, not `before`, inserted) in this tick, those that do not just say that a row has grown.
+
+        Args:
+            before: the rows deleted.
+            elements: in the place of a row that has grown, give it with what is new of its values.
+        """
+        assert self.growing is not None
+        schema, key_of = self.growing, self.key
+        held = {key_of(row): row for row in self.deleted}
+        grown = {key: old for row in self.inserted if (old := held.get(key := key_of(row))) is not None and self._has_grown(old, row)}
+        if before:
+            return [row for row in self.deleted if key_of(row) not in grown]
+        found = []
+        for row in self.inserted:
+            last = grown.get(key_of(row))
+            if last is None:
+                found.append(row)
+            elif elements:
+                found.append(schema.new_of(row, last))
+        return found
+
+    def _has_grown(self, old: PlainRow, new: PlainRow) -> bool:
+        assert self.growing is not None
         try:
-            return any(grown is None or merged(name, grown, row) != grown for row, grown in now)
+            return self.growing.merged(self.name, new, old) == new
         except UnorderableValues:  # an upsert of a value of another type
-            return True
+            return False
 
     def doom(self, row: PlainRow) -> None:
         """Give a row that is to be deleted the highest rank."""

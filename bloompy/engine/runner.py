@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from bloompy.analysis.apart import taken_apart
 from bloompy.engine.generate import Derive, Form, Variant, Workspace, generated
 from bloompy.engine.lower import Derivation
 from bloompy.engine.plan import ScanAll, plan
@@ -74,6 +75,11 @@ class Runner:
         """The relations that the query reads only so that more of their rows make more of its own."""
         read = self.derivation.references
         return frozenset(one.collection for one in read) - {one.collection for one in read if not one.monotone}
+
+    @cached_property
+    def apart(self) -> dict[int, bool]:
+        """The scans that take lattice values element by element (True), or not at all, by position."""
+        return taken_apart(self.derivation.query, self.workspace.schemas)
 
     # -- the forms
 

@@ -71,6 +71,8 @@ def check_lattice(lattice: type[Lattice], values: SearchStrategy[Any] | None = N
         law("merge_all([a, b, c]) == merge(merge(a, b), c)", together == left, a=a, b=b, c=c, merge_all=together)
         law("lift(merge(a, b)) == merge(a, b)", lattice.lift(ab) == ab, a=a, b=b)
         law("hash(merge(a, b)) == hash(merge(b, a))", hash(ab) == hash(ba), a=a, b=b)
+        new = lattice.new_of(ab, a)
+        law("merge(a, new_of(merge(a, b), a)) == merge(a, b)", merge(a, new) == ab, a=a, b=b, new_of=new)
         grown = {"a": a, "b": b, "merge(a, b)": ab}
         if lattice.order:
             law("what has grown is greater (order)", bool(ab >= a if lattice.order > 0 else ab <= a), **grown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloompy import Bloom, agg, interface, rule, scratch, table
+from bloompy import Bloom, agg, interface, lattice, rule, scratch, table
 
 CALLS: list[object] = []
 
@@ -100,3 +100,36 @@ def test_a_program_with_many_rules_runs_only_those_below_the_change():
     program.a.insert(1)
     program.tick()
     assert CALLS == [(1, "a")]
+
+
+def test_of_a_set_that_grows_only_what_is_new_is_evaluated():
+    class P(Bloom):
+        x = interface.input("v")
+        row = table("v")
+        values = lattice.lset()
+        groups = table("k -> v: lset, w: lmax")
+        out = scratch("e")
+        inside = scratch("v")
+        keys = scratch("k")
+        count = scratch("n")
+
+        @rule
+        def rules(self):
+            self.values <= (x.v for x in self.x)
+            self.groups <= ((x.v % 2, x.v, x.v) for x in self.x)
+            self.out <= ((seen(e),) for e in self.values.value)
+            self.inside <= ((seen(r.v),) for r in self.row for g in self.groups if r.v in g.v)
+            self.keys <= ((seen(g.k),) for g in self.groups)
+            self.count <= ((agg.count(),) for e in self.values.value if seen(e) >= 0)
+
+    p = P()
+    p.x.insert(*((i,) for i in range(100)))
+    p.row.insert(*((i,) for i in range(0, 200, 5)))
+    p.tick()
+    CALLS.clear()
+    p.x.insert((105,))
+    p.tick()
+    assert sorted(CALLS) == [105, 105, 105]  # of values, inside, count; no key is new
+    assert p.count.rows() == {(101,)}
+    assert len(p.out) == 101
+    assert (105,) in p.inside.rows()

@@ -342,6 +342,29 @@ def test_an_upsert_of_a_value_that_cannot_be_compared_replaces(evaluator):
     assert p.most.rows() == {(4, 3)}
 
 
+def test_an_aggregate_into_a_recursive_view_is_of_the_whole_group(evaluator):
+    class P(Bloom):
+        t = table("a, b")
+        link = table("a, b")
+        total = scratch("a -> v: lmax")
+
+        @rule
+        def rules(self):
+            self.total <= ((x.a, agg.sum(x.b)) for x in self.t)
+            self.total <= ((l.b, y.v) for l in self.link for y in self.total if l.a == y.a)
+
+    p = P(evaluator=evaluator)
+    p.link.insert((2, 3))
+    p.t.insert((2, 1))
+    p.tick()
+    p.t.insert((2, 2))
+    p.tick()
+    assert p.total.rows() == {(2, 3), (3, 3)}
+    p.t.delete((2, 2))
+    p.tick()
+    assert p.total.rows() == {(2, 1), (3, 1)}
+
+
 def test_several_lattice_columns_merge_each_for_itself(evaluator):
     class P(Bloom):
         x = table("no -> k, v")

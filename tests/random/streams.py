@@ -86,7 +86,7 @@ def _value(random: Random, type_: str) -> Any:
         case "s":
             return random.choice(["a", "b", "c", "n1"])
         case "<" | ">":
-            return random.randint(0, 4) if random.random() < 0.97 else "unlike"
+            return random.randint(0, 4)
         case "S":
             return random.choice([random.randint(0, 4), frozenset(random.choices(range(5), k=2))])
         case "B":

@@ -49,7 +49,6 @@ def test_random_programs_with_lattices_grow_and_are_rarely_refused():
         source, stream = case(seed, "growing")
         counts.update(compare(source.text, stream, evaluators=("naive", "naive")).counts)
     assert counts["changed"] > 0.7 * counts["ticks"]
-    assert counts["raised UnorderableValues"] > 0
     assert sum(count for name, count in counts.items() if name.startswith("rejected")) < 0.1 * 100
 
 
