@@ -20,7 +20,7 @@ from bloompy.ir.rewrite import prefixed
 from bloompy.lang.compile import check_helper, compile_method
 from bloompy.lang.methods import RuleMethod
 from bloompy.lang.scope import ClassScope
-from bloompy.lattices import Lattice
+from bloompy.lattices import Lattice, is_lattice
 from bloompy.schema import parse_schema
 from bloompy.span import UNKNOWN, Span
 
@@ -75,6 +75,9 @@ class Bloom:
     def _compile(cls) -> None:
         """Read the class body; everything wrong in it is a RuleError."""
         for name, value in list(cls.__dict__.items()):
+            if is_lattice(value) and not value.__qualname__.startswith(f"{cls.__qualname__}."):
+                hint = f"declare a collection: {name} = lattice.{value.__name__}(), or name it as the type of a value column"
+                raise DeclarationError(f"{cls.__qualname__}.{name} is the lattice {value.__qualname__} itself", hint=hint)
             if isinstance(value, Lattice):
                 declared = LatticeCollection(value)
                 declared.__set_name__(cls, name)

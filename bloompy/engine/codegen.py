@@ -10,17 +10,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from bloompy.engine.askable import askable
 from bloompy.engine.fixpoint import Fixpoint
-from bloompy.engine.generate import Derive, Generator, Variant, Workspace
-from bloompy.engine.lower import START, TICK, Derivation, Lowered, lower
+from bloompy.engine.generate import Derive, Instance, Variant, Workspace
+from bloompy.engine.lower import START, TICK, Derivation, Lowered
 from bloompy.engine.pending import NOTHING, Pending
-from bloompy.engine.plan import Measured, layouts_of
+from bloompy.engine.plan import Measured
+from bloompy.engine.prepared import prepared as prepared_for
 from bloompy.engine.relation import Difference, Kind, Relation, Transient, ceased
-from bloompy.engine.sharing import shared
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
-from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick, Told
+from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Scope, Tick, Told
 from bloompy.errors import InvariantViolation, KeyConflict
 from bloompy.ir.nodes import Program, Rule
 from bloompy.schema import Key
@@ -28,6 +27,10 @@ from bloompy.schema import Key
 if TYPE_CHECKING:
     from bloompy.engine.explain import Workings
     from bloompy.engine.profile import Profile
+
+
+_NO_NAMES = Scope({}, {})
+"""Where rules that come from no class find their names."""
 
 
 class Codegen:
@@ -46,10 +49,8 @@ class Codegen:
         self._build()
 
     def _build(self) -> None:
-        lowered = askable(lower(self.program, self._staged, self.environment.debug), self.environment.parameters)
-        if not self.environment.debug:  # there every condition is tested in the rule that has it
-            lowered = shared(lowered, self.environment.parameters)
-        self._lowered = lowered
+        prepared = self._prepared = prepared_for(self.program, self._staged, self.environment.debug, self.environment.parameters)
+        lowered = self._lowered = prepared.lowered
         self._relations = {
             one.name: Transient(one.name, one.schema.key_of)
             if one.kind is Kind.TRANSIENT
@@ -62,8 +63,8 @@ class Codegen:
             schema = lowered.relations[relation.name].schema
             if schema.lattices:
                 relation.growing, relation.base = schema, self._relations.get(f"{relation.name}!")
-        self._schemas = {one.name: one.schema for one in lowered.relations.values()}
-        layouts = layouts_of(lowered, self.environment.parameters, Measured(self._relations))
+        self._schemas = prepared.schemas
+        layouts = prepared.layouts(self.environment.parameters, Measured(self._relations))
         tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
         self._nothing = {name: Pending.of(name, self._schemas[name], ()) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
@@ -387,21 +388,14 @@ class Codegen:
     # -- compiling
 
     def _compile(self, derivation: Derivation, variant: Variant) -> Derive:
-        declared, head = self._lowered.relations[derivation.head], self._relations[derivation.head]
-        schema, name = declared.schema, derivation.rule.head
+        head = self._relations[derivation.head]
 
         def conflict(held: PlainRow, row: PlainRow) -> KeyConflict:
             return self._conflict(head, held, row, derivation.rule)
 
-        def check(row: PlainRow) -> PlainRow:
-            return schema.check(name, row)
-
-        def lift(row: PlainRow) -> PlainRow:
-            return schema.lifted(name, row)
-
-        lifts = lift if schema.lattices and not declared.checked else None
-        generator = Generator(derivation, self._workspace, conflict, check if declared.checked else None, lifts)
-        function = generator.function(variant)
+        scope = self.environment.scopes.get(derivation.rule.scope, _NO_NAMES)
+        template = self._prepared.template(derivation, variant, tuple(scope.closure), self._workspace.layouts)
+        function = template.bind(Instance(self._workspace, scope, conflict))
         return function if self._profile is None else self._profile.counting(derivation, variant, function)
 
     def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:

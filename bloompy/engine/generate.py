@@ -42,7 +42,7 @@ from bloompy.engine.syntax import (
     target_syntax,
     user_name,
 )
-from bloompy.engine.tick import Environment, PlainRow
+from bloompy.engine.tick import Environment, PlainRow, Scope
 from bloompy.errors import KeyConflict, UnorderableValues, UnsupportedStatement
 from bloompy.ir.nodes import (
     Aggregate,
@@ -151,38 +151,73 @@ def generated(code: CodeType) -> bool:
 _PREFIX = "rule "
 
 
+@frozen
+class Instance:
+    """What an instance gives to the functions of one derivation.
+
+    Attributes:
+        workspace: its own.
+        scope: where the rule finds its names.
+        conflict: makes the error for two rows of one key.
+    """
+
+    workspace: Workspace
+    scope: Scope
+    conflict: Callable[[PlainRow, PlainRow], KeyConflict]
+
+
+@frozen
+class Template:
+    """A function as all instances of a program share it.
+
+    Attributes:
+        code: defines a factory, which takes what differs between instances and returns the function.
+        closure: names of the rule's closure, the factory's first arguments.
+        outer: how to find the others, in order.
+    """
+
+    code: CodeType
+    closure: tuple[str, ...]
+    outer: tuple[Callable[[Instance], Any], ...]
+
+    def bind(self, instance: Instance) -> Derive:
+        """The function of an instance."""
+        namespace: dict[str, Any] = {}
+        exec(self.code, instance.scope.globals, namespace)
+        closure = [instance.scope.closure[name] for name in self.closure]
+        function: Derive = namespace["_factory"](*closure, *(value(instance) for value in self.outer))
+        return function
+
+
 class Generator:
     """Makes the functions of one derivation.
 
     Args:
         derivation: the rule.
-        workspace: of the instance.
-        conflict: makes the error for two rows of one key.
-        check: checks a derived row, where that is asked for.
-        lift: makes values of lattices of what a row has in their columns, where it is not checked anyway.
+        schemas, layouts: by relation name.
+        closure: names of the rule's closure.
+        checked: whether derived rows are checked; if not, values of lattices are made of what they have in such columns.
     """
 
     def __init__(
         self,
         derivation: Derivation,
-        workspace: Workspace,
-        conflict: Callable[[PlainRow, PlainRow], KeyConflict],
-        check: Callable[[PlainRow], PlainRow] | None,
-        lift: Callable[[PlainRow], PlainRow] | None = None,
+        schemas: Mapping[str, Schema],
+        layouts: Layouts,
+        closure: tuple[str, ...],
+        checked: bool,
     ) -> None:
-        self.lift = lift
         self.derivation, self.rule, self.query = derivation, derivation.rule, derivation.query
-        self.relations, self.schemas, self.layouts = workspace.relations, workspace.schemas, workspace.layouts
-        self.environment, self.check = workspace.environment, check
-        self.head = self.relations[derivation.head]
-        self.scope = self.environment.scopes.get(self.rule.scope)
-        self.outer: dict[str, Any] = {
-            "_tick": workspace.constants,
-            "_conflict": conflict,
-            "_Missing": Missing,
-            "_check": check,
-            "_lift": lift,
-            "_ordered": ordered,
+        self.schemas, self.layouts, self.closure, self.checked = schemas, layouts, closure, checked
+        schema, name = schemas[derivation.head], derivation.rule.head
+        self.lifted = bool(schema.lattices) and not checked
+        self.outer: dict[str, Callable[[Instance], Any]] = {
+            "_tick": lambda instance: instance.workspace.constants,
+            "_conflict": lambda instance: instance.conflict,
+            "_Missing": lambda _: Missing,
+            "_check": lambda _: lambda row: schema.check(name, row),
+            "_lift": lambda _: lambda row: schema.lifted(name, row),
+            "_ordered": lambda _: ordered,
         }
         self.prologue: dict[str, ast.expr] = {}
         self.inner: list[ast.stmt] = []
@@ -196,7 +231,7 @@ class Generator:
 
     # -- the function
 
-    def function(self, variant: Variant) -> Derive:
+    def template(self, variant: Variant) -> Template:
         """The function of a variant."""
         self.variant = variant
         match variant.form:
@@ -219,7 +254,7 @@ class Generator:
         self.hoisted = self._columns_to_hoist(steps)
         return steps
 
-    def _compiled(self, body: list[ast.stmt]) -> Derive:
+    def _compiled(self, body: list[ast.stmt]) -> Template:
         called = f"{_PREFIX}{self.rule.label}"
         loads = [assign(variable, value) for variable, value in self.prologue.items()]
         if self.variant.form is Form.PUT and self.derivation.counted:
@@ -229,22 +264,16 @@ class Generator:
         elif self.variant.form is not Form.FIND and not (self.aggregating and self.variant.form in (Form.LIST, Form.CONTRIBUTE)):
             loads.insert(0, assign("_add", parse("_out.append")))
         rule = function_syntax(called, [own(name) for name in _ARGUMENTS[self.variant.form]], [*loads, *body])
-        closure = self.scope.closure if self.scope is not None else {}
-        values = {**closure, **{own(name): value for name, value in self.outer.items()}}
-        factory = function_syntax("_factory", list(values), [*self.inner, rule, ast.Return(load_name(called))])
+        factory = function_syntax("_factory", [*self.closure, *map(own, self.outer)], [*self.inner, rule, ast.Return(load_name(called))])
         module = ast.Module([factory], [])
         fill_positions(module)
-        namespace: dict[str, Any] = {}
-        globals_ = self.scope.globals if self.scope is not None else {}
         try:
             code = compile(module, self.rule.span.file, "exec", dont_inherit=True)
         except SyntaxError as error:  # Python nests no more than 20 loops
             raise UnsupportedStatement(
                 f"{self.rule.label}: {error.msg}", self.rule.span, hint="join a part of it in a temporary, and join that"
             ) from None
-        exec(code, globals_, namespace)
-        function: Derive = namespace["_factory"](*values.values())
-        return function
+        return Template(code, self.closure, tuple(self.outer.values()))
 
     # -- the forms
 
@@ -294,7 +323,7 @@ class Generator:
         loads = ["_held", "_rank", *self.frames.pop()]
         inner = [unpack, *nest, ast.Return(ast.Constant(False))]
         self.inner.append(function_syntax(own("_follows"), [own(name) for name in loads], inner))
-        self.outer["_infinite"] = math.inf
+        self.outer["_infinite"] = lambda _: math.inf
         ask = ast.Call(load_name("_follows"), [load_name(name) for name in loads], [])
         unless = ast.If(ast.UnaryOp(ast.Not(), ask), statements("_add(_held)"), [])
         each = [*statements("_rank = _ranks.get(_held, _infinite)"), unless]
@@ -381,7 +410,7 @@ class Generator:
                 return [self._for_row(scan, load_name("_driven"), body)]
             case ScanAll(scan):
                 held = self._rows(scan.collection)
-                source = parse(f"list({held}.values())" if scan.collection == self.head.name else f"{held}.values()")
+                source = parse(f"list({held}.values())" if scan.collection == self.derivation.head else f"{held}.values()")
                 return [self._for_row(scan, source, body)]
             case Find(scan, key):
                 found = ast.Call(attribute(self._rows(scan.collection), "get"), [self._key(key, scan.span)], [])
@@ -389,7 +418,7 @@ class Generator:
             case Probe(scan, columns, values):
                 index = self._index(scan.collection, columns)
                 rows = ast.Call(attribute(index, "get"), [self._key(values, scan.span), load_name("_none")], [])
-                self.outer["_none"] = ()
+                self.outer["_none"] = lambda _: ()
                 return [self._for_row(scan, rows, body)]
         raise AssertionError(step)
 
@@ -467,9 +496,9 @@ class Generator:
     def _append(self, row: ast.expr) -> list[ast.stmt]:
         """Append a row to what is listed."""
         refuse_nan = self._refuse_nan("")
-        if not refuse_nan and not self.check and not self.lift:
+        if not refuse_nan and not self.checked and not self.lifted:
             return [ast.Expr(ast.Call(load_name("_add"), [row], []))]
-        checked = ast.Call(load_name("_check" if self.check else "_lift"), [row], []) if self.check or self.lift else row
+        checked = ast.Call(load_name("_check" if self.checked else "_lift"), [row], []) if self.checked or self.lifted else row
         first = assign("_row", checked)
         return [first, *statements(f"{refuse_nan}_add(_row)")]
 
@@ -496,10 +525,10 @@ class Generator:
     def _insert(self, row: ast.expr) -> list[ast.stmt]:
         """Put a row into the head unless it is there; two rows of one key are a conflict."""
         schema = self.schemas[self.derivation.head]
-        first = assign("_row", ast.Call(load_name("_check"), [row], []) if self.check else row)
+        first = assign("_row", ast.Call(load_name("_check"), [row], []) if self.checked else row)
         span = self.query.head[0].span if self.query.head else self.query.span
         varies = any(isinstance(node, ast.Name) for node in ast.walk(row))  # else Python makes the tuple once and for all
-        insertion = self._insertion(schema, made=isinstance(row, ast.Tuple) and varies and not self.check)
+        insertion = self._insertion(schema, made=isinstance(row, ast.Tuple) and varies and not self.checked)
         return [at(statement, span) for statement in (first, *statements(insertion))]
 
     def _insertion(self, schema: Schema, made: bool) -> str:
@@ -539,10 +568,10 @@ class Generator:
 
     def _refuse_nan(self, indent: str) -> str:
         """Statements that refuse a NaN in a key of the collection that the rule is for."""
-        if self.check or self.rule.by_key or self.rule.kind == "invariant":
+        if self.checked or self.rule.by_key or self.rule.kind == "invariant":
             return ""
         schema, name = self.schemas[self.rule.head], self.rule.head
-        self.outer["_refuse"] = lambda row: schema.check(name, row)
+        self.outer["_refuse"] = lambda _: lambda row: schema.check(name, row)
         doubtful = [i for i in schema.nan_keys if not self._is_key(self.query.head[i])]
         return "".join(f"{indent}if _row[{i}] != _row[{i}]:\n{indent}    _refuse(_row)\n" for i in doubtful)
 
@@ -623,19 +652,22 @@ class Generator:
 
         return to_ast(expression, special)
 
-    def _aggregate(self, node: Aggregate) -> Callable[[list[Any], PlainRow], Any]:
-        place, scope, name = self.rule.place, self.scope, node.function
+    def _aggregate(self, node: Aggregate) -> Callable[[Instance], Any]:
+        place, name = self.rule.place, node.function
         built_in = None if node.user else AGGREGATES[name]
 
-        def aggregate(values: list[Any] | Bag, group: PlainRow) -> Any:
-            try:
-                if built_in is None:
-                    return user_aggregate(name, scope)(list(values))
-                return values.aggregate(name) if isinstance(values, Bag) else built_in(values)
-            except UnorderableValues as error:
-                raise UnorderableValues(f"{place}, group {group!r}: {error.message}", hint=error.hint) from None
+        def bind(instance: Instance) -> Callable[[list[Any] | Bag, PlainRow], Any]:
+            def aggregate(values: list[Any] | Bag, group: PlainRow) -> Any:
+                try:
+                    if built_in is None:
+                        return user_aggregate(name, instance.scope)(list(values))
+                    return values.aggregate(name) if isinstance(values, Bag) else built_in(values)
+                except UnorderableValues as error:
+                    raise UnorderableValues(f"{place}, group {group!r}: {error.message}", hint=error.hint) from None
 
-        return aggregate
+            return aggregate
+
+        return bind
 
     def _ranked(self, steps: list[Step]) -> list[ast.stmt]:
         """Collect all bindings by partition, then give each its rank."""
@@ -662,7 +694,8 @@ class Generator:
         """Rank the bindings of a partition, and put or list their rows."""
         windows = self.windows
         plain = [one for one in self.query.head if not _aggregates(one)]
-        self.outer["_ranks"] = lambda bindings: ranked_bindings(bindings, len(windows), self.rule.place)
+        count, where = len(windows), self.rule.place
+        self.outer["_ranks"] = lambda _: lambda bindings: ranked_bindings(bindings, count, where)
         columns = [
             parse(f"_plain[{plain.index(one)}]") if not _aggregates(one) else self._rank_column(one, windows) for one in self.query.head
         ]
@@ -696,13 +729,13 @@ class Generator:
             case Lookup(collection) | Get(collection):
                 return ast.Call(load_name(self._outer_row(collection)), [self._plain_row(node)], [])
             case Parameter(name):
-                return self._constant(self.environment.parameters[name], f"_param_{name.replace('.', '_')}")
+                return self._given(f"_param_{_identifier(name)}", lambda instance: instance.workspace.environment.parameters[name])
             case TickValue("me"):
-                return ast.Constant(self.environment.me)
+                return self._given("_me", lambda instance: instance.workspace.environment.me)
             case TickValue(name):
                 return attribute("_tick", name)
             case Method(name):
-                return self._constant(self.environment.methods[name], f"_method_{name.replace('.', '_')}")
+                return self._given(f"_method_{_identifier(name)}", lambda instance: instance.workspace.environment.methods[name])
             case Member(collection, key, negated):
                 operator = ast.NotIn() if negated else ast.In()
                 return ast.Compare(self._key_of(key), [operator], [load_name(self._rows(collection))])
@@ -714,7 +747,7 @@ class Generator:
         """The plain tuple of a lookup."""
         match node:
             case Lookup(collection, key):
-                self.outer["_find"] = find
+                self.outer["_find"] = lambda _: find
                 return ast.Call(load_name("_find"), [load_name(self._rows(collection)), self._key_of(key)], [])
             case Get(collection, key, default):
                 get = attribute(self._rows(collection), "get")
@@ -763,7 +796,7 @@ class Generator:
     def _load(self, name: str, member: str, collection: str) -> str:
         """A variable with something of a relation, in the state that the function is asked for; loaded at its beginning."""
         relation = f"_relation_{_identifier(collection)}"
-        self.outer[relation] = self.relations[collection]
+        self.outer[relation] = lambda instance: instance.workspace.relations[collection]
         state = relation
         if self.variant.form in (Form.LIST, Form.FIND, Form.CONTRIBUTE):
             state = f"_state_{self.world}{_identifier(collection)}"
@@ -779,12 +812,12 @@ class Generator:
 
     def _outer_row(self, collection: str) -> str:
         name = f"_row_{_identifier(collection)}"
-        self.outer[name] = self.schemas[collection].row.make
+        make = self.schemas[collection].row.make
+        self.outer[name] = lambda _: make
         return name
 
-    def _constant(self, value: Any, name: str) -> ast.expr:
-        if value is None or isinstance(value, bool | int | str | bytes):
-            return ast.Constant(value)
+    def _given(self, name: str, value: Callable[[Instance], Any]) -> ast.expr:
+        """A name for something that differs between instances."""
         self.outer[name] = value
         return load_name(name)
 

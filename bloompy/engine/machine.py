@@ -145,7 +145,8 @@ class Machine:
 
     def _insert_all(self, table: str, schema: Schema, rows: tuple[Any, ...]) -> None:
         checked = schema.check_all(table, rows)
-        by_key = dict(zip(map(schema.key_of, checked), checked, strict=True))
+        keys = checked if schema.all_key and schema.width > 1 else map(schema.key_of, checked)
+        by_key = dict(zip(keys, checked, strict=True))
         with self.lock:
             if len(by_key) == len(checked):
                 self._staged.setdefault(table, Staged()).insert_all(by_key)

@@ -7,6 +7,7 @@ condition written before it, so a guard guards whatever the join order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
@@ -83,6 +84,8 @@ class Layout:
 class Measured:
     """Sizes as they are when the planner first asks; kept, so that a plan that is made again is the same.
 
+    They are powers of two: a plan does not need more, and instances of like sizes have the same plans.
+
     Args:
         relations: what is measured.
         known: what was found before.
@@ -97,12 +100,17 @@ class Measured:
         if size is None:
             held = self._relations[relation]
             index = held.indexes.get(columns, ())
-            size = self._known[relation, columns] = len(held.rows) / (len(index) or 1) if index or not columns else 0.0
+            size = _power_of_two(len(held.rows) / (len(index) or 1)) if index or not columns else 0.0
+            self._known[relation, columns] = size
         return size
 
     def copy(self) -> Measured:
         """One that knows as much, to ask without leaving a trace."""
         return Measured(self._relations, self._known)
+
+
+def _power_of_two(size: float) -> float:
+    return 2.0 ** round(math.log2(size)) if size else 0.0
 
 
 @frozen

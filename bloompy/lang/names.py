@@ -137,7 +137,8 @@ class Names:
 
     def _private(self, found: Collection, module: str, name: str, use: str, side: str, node: ast.AST) -> InterfaceError:
         interfaces = [n.rpartition(".")[2] for n, c in self.collections.items() if c.kind == side and n.rpartition(".")[0] == module]
-        what = f"{'an' if found.kind in ('input', 'output') else 'a'} {found.kind}"
+        kind = "lattice" if found.lattice else found.kind
+        what = f"{'an' if kind in ('input', 'output') else 'a'} {kind}"
         return InterfaceError(
             f"{name} is {what} of the module {module} and is not {use} from outside",
             self.span(node),

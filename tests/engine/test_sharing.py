@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from bloompy import Bloom, agg, exec_source, interface, rule, scratch, table
-from bloompy.engine import codegen, sharing
+from bloompy.engine import prepared, sharing
 from bloompy.engine.lower import lower
 from bloompy.errors import KeyConflict
 
@@ -316,7 +316,7 @@ def agree(seed: int) -> int:
 
 @pytest.fixture
 def everything_shared(monkeypatch):
-    monkeypatch.setattr(codegen, "shared", partial(sharing.shared, pays=always))
+    monkeypatch.setattr(prepared, "shared", partial(sharing.shared, pays=always))
 
 
 def test_shared_views_change_no_result(everything_shared):

@@ -14,6 +14,7 @@ from bloompy.errors import (
     ColumnTypeError,
     DeclarationError,
     IllegalOperator,
+    InterfaceError,
     InvariantViolation,
     KeyConflict,
     RowError,
@@ -884,6 +885,38 @@ def test_a_user_lattice_without_bottom_or_merge_is_an_error():
 
         class worse(lattice.Lattice):
             bottom = 0
+
+
+def test_a_lattice_that_is_not_called_is_an_error_and_one_defined_within_a_class_is_not():
+    with pytest.raises(DeclarationError, match="P.most is the lattice lmax itself") as caught:
+
+        class P(Bloom):
+            most = lattice.lmax
+
+    assert "most = lattice.lmax()" in caught.value.hint
+
+    class Q(Bloom):
+        class llast(lattice.lmax):
+            """A lattice of the class itself."""
+
+        last = llast()
+
+    assert Q.last.lattice is Q.llast
+
+
+def test_a_lattice_of_a_module_is_its_own():
+    class Inner(Bloom):
+        most = lattice.lmax()
+
+    with pytest.raises(InterfaceError, match="most is a lattice of the module inner and is not read from outside"):
+
+        class Outer(Bloom):
+            inner = module(Inner)
+            s = scratch("v")
+
+            @rule
+            def rules(self):
+                self.s <= ((self.inner.most.value,) for _ in (1,))
 
 
 def test_a_mark_of_something_that_is_no_lattice_is_an_error():

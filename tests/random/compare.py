@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from attrs import define, field
 
@@ -12,7 +14,6 @@ from bloompy import Bloom, BloomError, exec_source
 from bloompy.engine.machine import Machine
 from bloompy.engine.naive import Naive
 from bloompy.engine.tick import Durable, Tick
-from bloompy.errors import UsageError
 from bloompy.program import machine_of
 from tests.random.happened import Happened
 from tests.random.streams import Input
@@ -179,6 +180,15 @@ def _only(mine: Any, other: Any) -> Any:
     return mine
 
 
-def force_bulk() -> None:
-    """From now on, in this process, the bulk backend takes every delta that it can."""
-    raise UsageError("there is no bulk backend yet", hint="leave --bulk out")
+THRESHOLDS: dict[str, tuple[str, int]] = {"small groups": ("bloompy.engine.groups.SMALL", 0), "sorted lists": ("bloompy.engine.bag._LONG", 3)}
+"""Sizes from which the engine goes other ways, where the module holds each, and a value that small tables reach."""
+
+
+@contextmanager
+def lowered(*names: str) -> Iterator[None]:
+    """Have the engine go the ways meant for large tables, in this process, for a while."""
+    with ExitStack() as stack:
+        for name in names:
+            target, low = THRESHOLDS[name]
+            stack.enter_context(patch(target, low))
+        yield
