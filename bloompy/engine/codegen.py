@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from bloompy.engine.filling import Backend
 from bloompy.engine.fixpoint import Fixpoint
 from bloompy.engine.generate import Derive, Instance, Variant, Workspace
+from bloompy.engine.loaded import Loaded
 from bloompy.engine.lower import START, TICK, Derivation, Lowered
 from bloompy.engine.pending import NOTHING, Pending
 from bloompy.engine.plan import Measured
@@ -68,8 +70,9 @@ class Codegen:
         tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
         self._nothing = {name: Pending.of(name, self._schemas[name], ()) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
+        backend = Backend(self._relations, lowered.relations, layouts, self.environment)
         self._fixpoints = [
-            Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict) for one in lowered.components
+            Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict, backend) for one in lowered.components
         ]
         self._readers: dict[str, list[int]] = {name: [] for name in self._relations}
         for i, component in enumerate(lowered.components):
@@ -95,9 +98,10 @@ class Codegen:
             relation = self._relations[name]
             relation.rows = {relation.key(row): row for row in rows}
 
-    def read(self, collection: str) -> dict[Key, PlainRow]:
+    def read(self, collection: str) -> Mapping[Key, PlainRow]:
         """Rows that held at the end of the last tick, by key."""
-        return self._relations[collection].rows
+        relation = self._relations[collection]
+        return relation.reading() if isinstance(relation, Loaded) else relation.rows
 
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
@@ -466,7 +470,7 @@ def _tell(told: list[Difference], lowered: Lowered) -> Told:
         collection = lowered.relations[relation.name].collection
         if collection is not None:
             if began:
-                inserted[collection] = began
+                inserted[collection] = began if isinstance(began, list) else list(began)
             if gone := ceased(difference):
                 deleted[collection] = gone
     return inserted, deleted

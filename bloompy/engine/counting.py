@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from bloompy.engine.difference import Changes, changes_of, difference
+from bloompy.engine.filling import Filling
 from bloompy.engine.groups import Grouped
 from bloompy.engine.relation import Relation
 from bloompy.engine.runner import Groups, Runner
@@ -33,7 +34,10 @@ class Counting:
     def __init__(self, head: Relation, runners: list[Runner], touch: Touch, conflict: Conflict) -> None:
         self.head, self.runners, self.touch, self.conflict = head, runners, touch, conflict
         self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}
+        self.filling: Filling | None = None
         self.counted = False
+        self.uncounted = False  # filled on columns, which do not count
+        self._counting = False
         self.upkeep = "maintained: a row goes with the last of its derivations, which are counted"
         if self.grouped:
             self.upkeep += "; aggregates group by group"
@@ -41,13 +45,18 @@ class Counting:
     def update(self, first: bool) -> None:
         """Bring the view up to date."""
         if first or not self.counted:
-            self._recompute()
+            self.uncounted = self._filled()
+            if not self.uncounted:
+                self._recompute()
             self.counted = True
             return
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one))]
         if not changed:
             return
-        if len(changed) == 1:
+        if self.uncounted and not all(changes.only_insert and id(one) not in self.grouped for one, changes in changed):
+            self._counting = True
+            self._recompute()
+        elif len(changed) == 1:
             self._follow(*changed[0])
         elif all(changes.only_insert and id(one) not in self.grouped for one, changes in changed):
             for one, changes in changed:
@@ -58,15 +67,26 @@ class Counting:
 
     def finish(self) -> None:
         """The tick is done."""
+        if self._counting:
+            self.uncounted = self._counting = False
         for one in self.grouped.values():
             one.settle()
 
     def roll_back(self) -> None:
         """The tick has not happened."""
+        self._counting = False
         for one in self.grouped.values():
             one.roll_back()
 
     # -- from the beginning
+
+    def _filled(self) -> bool:
+        """Fill the view on columns, where that pays; then derivations are not counted, until something changes."""
+        if self.filling is None or self.head.size:
+            return False
+        self.touch(self.head)
+        self.head.clear()
+        return self.filling.from_inputs(None)
 
     def _recompute(self) -> None:
         self.touch(self.head)

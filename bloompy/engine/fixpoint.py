@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bloompy.engine.counting import Conflict, Counting, Touch
+from bloompy.engine.filling import Backend
 from bloompy.engine.generate import Derive, Variant, Workspace
 from bloompy.engine.lower import Component, Derivation
 from bloompy.engine.merging import Merging
@@ -85,6 +86,7 @@ class Fixpoint:
         workspace: of the instance.
         compile: makes a function of a derivation.
         touch, conflict: as of `Counting`.
+        backend: fills views on columns.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Fixpoint:
         compile: Callable[[Derivation, Variant], Derive],
         touch: Touch,
         conflict: Conflict,
+        backend: Backend,
     ) -> None:
         relations = [workspace.relations[name] for name in component.relations]
         self.inside = frozenset(component.relations)
@@ -110,6 +113,12 @@ class Fixpoint:
             keeper = Persisting if relations[0].kind is Kind.TABLE else view
             self.parts.append(keeper(relations[0], kept, touch, conflict))
         self.recursion = Recursion(relations, kept if component.recursive else [], touch, conflict)
+        self.filling = backend.filling([one.derivation for one in kept])
+        if component.recursive:
+            self.recursion.filling = self.filling
+        for part in self.parts:
+            if type(part) is Counting:
+                part.filling = self.filling
         self.recursive = [*self.recursion.recursive, *(one for one in self.transient if self._reads_inside(one))]
         self.relations, self.growing = relations, [one for one in relations if one.growing is not None]
         if len(self.parts) == 1 and not (self.recursion.runners or self.transient or self.overlays):
@@ -124,6 +133,7 @@ class Fixpoint:
         """How its standing rows are kept right, and where its transient ones come from, in words."""
         said = [part.upkeep for part in self.parts]
         said += [self.recursion.upkeep] if self.recursion.runners else []
+        said += [self.filling.told] if self.filling is not None and self.filling.told else []
         said += ["transient rows follow from those of the tick"] if self.transient else []
         return "; ".join(dict.fromkeys(said))
 

@@ -100,7 +100,7 @@ class Measured:
         if size is None:
             held = self._relations[relation]
             index = held.indexes.get(columns, ())
-            size = _power_of_two(len(held.rows) / (len(index) or 1)) if index or not columns else 0.0
+            size = _power_of_two(held.size / (len(index) or 1)) if index or not columns else 0.0
             self._known[relation, columns] = size
         return size
 

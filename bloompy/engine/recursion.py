@@ -14,6 +14,8 @@ from itertools import count
 
 from bloompy.engine.counting import Conflict, Touch
 from bloompy.engine.difference import Changes, changes_of, gain, lose
+from bloompy.engine.filling import Filling, enough
+from bloompy.engine.loaded import Loaded
 from bloompy.engine.relation import Kind, Relation
 from bloompy.engine.runner import Runner
 from bloompy.engine.tick import PlainRow
@@ -45,6 +47,7 @@ class Recursion:
         self.by_head = {view.name: [one for one in runners if one.head is view] for view in self.views}
         self.kept = (*self.views, *self.tables)
         self.clock = 0
+        self.filling: Filling | None = None
         if self.ranked and runners:
             for view in self.views:
                 view.ranks = {}
@@ -86,9 +89,11 @@ class Recursion:
             if relation.deleted:
                 relation.net()
 
-    def close(self, runners: list[Runner], fresh: Fresh) -> None:
-        """Run recursive rules on the rows new in the round before until nothing is new."""
+    def close(self, runners: list[Runner], fresh: Fresh, anew: bool = False) -> None:
+        """Run recursive rules on the rows new in the round before until nothing is new; `anew`: nothing held before."""
         while runners and fresh:
+            if anew and self._filled(fresh):
+                return
             delta = dict(fresh)
             fresh.clear()
             for runner in runners:
@@ -134,12 +139,26 @@ class Recursion:
         for view in self.views:
             self.touch(view)
             view.clear()
-        for one in self.runners:
-            if one.possible():
-                self.derive(one, None, (), fresh)
-        self.close(self.recursive, fresh)
+        if not self._filled(fresh, first=True):
+            for one in self.runners:
+                if one.possible():
+                    self.derive(one, None, (), fresh)
+            self.close(self.recursive, fresh, anew=True)
         for view in self.views:
-            view.settle()
+            if not isinstance(view, Loaded):
+                view.settle()
+
+    def _filled(self, fresh: Fresh, first: bool = False) -> bool:
+        """Compute all on columns, where that pays: `first`, because of the rows below, else because of those of the last round."""
+        filling = self.filling
+        if filling is None or any(not view.was_empty for view in self.views):
+            return False
+        rank = float(self.clock) if self.ranked else None
+        found = filling.from_inputs(rank) if first else enough(sum(map(len, fresh.values()))) and filling.fill(rank)
+        if found:
+            self.clock += filling.rounds + 1
+            fresh.clear()
+        return found
 
     # -- gains
 

@@ -73,6 +73,11 @@ class Relation:
         self._ranks_lost: dict[PlainRow, float] = {}
 
     @property
+    def size(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
     def changed(self) -> bool:
         """Whether something was inserted or deleted in this tick."""
         return bool(self.inserted or self.deleted)
@@ -271,6 +276,11 @@ class Relation:
             self._saved_rows = self.rows, self.again, self.ranks
         self.rows, self.indexes, self.again, self._saved_again, self._ranks_lost = {}, {}, {}, {}, {}
         self.ranks = None if self.ranks is None else {}
+
+    @property
+    def was_empty(self) -> bool:
+        """Whether a view that was cleared had no rows when the tick began."""
+        return self._saved_rows is not None and not self._saved_rows[0]
 
     def settle(self) -> None:
         """After a recomputation, note what it changed against the rows before `clear`."""

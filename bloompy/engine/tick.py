@@ -199,7 +199,7 @@ class Evaluator(Protocol):
     def tick(self, batch: Batch, commit: Commit | None = None) -> Tick:
         """Run one tick; if anything raises, nothing has happened (pending changes of the tick before included)."""
 
-    def read(self, collection: str) -> dict[Key, PlainRow]:
+    def read(self, collection: str) -> Mapping[Key, PlainRow]:
         """Rows that held at the end of the last tick, by key. O(1); the result is not to be changed."""
 
     def pending(self) -> bool:

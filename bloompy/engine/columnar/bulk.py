@@ -31,12 +31,13 @@ class Bulk:
 
     Attributes:
         reason: why they cannot, or why the last evaluation could not; "" else.
-        done: a sentence on the last evaluation, for `explain()`.
+        done: what the last evaluation took, in words.
+        rounds: how many rounds it had.
     """
 
     def __init__(self, plans: Compiled | None, environment: Environment, reason: str = "") -> None:
         self._compiled, self._environment = plans, environment
-        self.reason, self.done = reason, ""
+        self.reason, self.done, self.rounds = reason, "", 0
 
     @property
     def possible(self) -> bool:
@@ -86,7 +87,8 @@ class Bulk:
             self.reason = str(error)
             return None
         self.reason = ""
-        self.done = f"{fixpoint.effort.rounds} rounds, {fixpoint.effort.candidates} candidates"
+        self.rounds = fixpoint.effort.rounds
+        self.done = f"{self.rounds} rounds, {fixpoint.effort.candidates} candidates"
         return found
 
 

@@ -53,10 +53,16 @@ class Column:
 
 @define(eq=False)
 class Columns:
-    """All rows of a relation as columns; never changed once made."""
+    """All rows of a relation as columns; never changed once made.
+
+    Attributes:
+        length: number of rows.
+        rounds: how many of them, in order, each round of a recursion found.
+    """
 
     columns: tuple[Column, ...]
     length: int
+    rounds: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return self.length

@@ -448,7 +448,7 @@ def _finished(
     needed.reverse()
     steps: list[Step] = []
     scans: list[_Scan] = []
-    have: set[int] = set(live) if bound else set()
+    have: set[int] = live - {slot for _, scan in placed if scan is not None for slot in scan.loads.values()} if bound else set()
     attributes: dict[int, Attribute] = dict.fromkeys(have, ("", 0))
     lost: set[tuple[int, int]] = set()
     for i, (step, scan) in enumerate(placed):

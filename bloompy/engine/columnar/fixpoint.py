@@ -84,7 +84,7 @@ class Fixpoint:
         for name, head in self._heads.items():
             columns, length = head.columns_after(self._before.get(name, 0))
             given = tuple(self._spaces[name, i].give_out(column) for i, column in enumerate(columns))
-            found[name] = Columns(given, length)
+            found[name] = Columns(given, length, tuple(head.rounds))
         return found
 
     def _close(self) -> None:

@@ -151,6 +151,7 @@ class Head:
         self._packing = Packing.of([one or (0, 0) for one in ranges])
         self._known = KeySet(self._packing.size)
         self._runs: list[Array] = []
+        self.rounds: list[int] = []
         self._fresh = np.empty(0, np.int64)
         self._key_packing: Packing | None = None
         self._keys: KeySet | None = None
@@ -169,6 +170,7 @@ class Head:
             Refused: for two rows of one key.
         """
         self._fresh = self._known.take()
+        self.rounds.append(len(self._fresh))
         if len(self._fresh):
             if self._key is not None:
                 self._check_keys(self._key)
