@@ -274,12 +274,10 @@ class Codegen:
     def _finish(self, batch: Batch) -> Tick:
         told: list[Difference] = []
         touched = 0
-        self._passing = []
+        passing = self._passing = []
         for relation in self._touched.values():
             touched += len(relation.inserted) + len(relation.deleted)
-            told.append(relation.difference())
-            if relation.passing():
-                self._passing.append(relation)
+            relation.close(told, passing)
         sent = self._sent() if self._sinks.channels else {}
         self._settle()
         lowered = self._lowered  # as it is now: later ticks may lower the program anew

@@ -75,7 +75,10 @@ class Passing:
         finally:
             if new:
                 self.touch(head)
-                head.added(new)
+                if head.indexes or head.inserted:
+                    head.added(new)
+                else:
+                    head.inserted = new
 
 
 class Fixpoint:
