@@ -31,8 +31,8 @@ class Port(Protocol):
     def stage(self, collection: str, operation: str, rows: tuple[Any, ...]) -> None:
         """Stage an "insert", "delete" or "upsert" for the next tick."""
 
-    def rows(self, collection: str) -> list[tuple[Any, ...]]:
-        """The rows that held at the end of the last tick: a copy, never a tick half done."""
+    def rows(self, collection: str) -> list[Any]:
+        """The rows that held at the end of the last tick, with named columns: a copy, never a tick half done."""
 
     def row(self, collection: str, key: Key) -> tuple[Any, ...] | None:
         """The one of that key."""
@@ -88,8 +88,7 @@ class Collection(Generic[R, *Ts]):
         return frozenset(self)
 
     def __iter__(self) -> Iterator[R]:
-        rows: list[Any] = self.schema.row.make_all(self._bound().rows(self.name))
-        return iter(rows)
+        return iter(self._bound().rows(self.name))
 
     def __len__(self) -> int:
         return self._bound().count(self.name)

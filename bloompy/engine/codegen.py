@@ -137,15 +137,16 @@ class Codegen:
         """What it shows of itself."""
         from bloompy.engine.explain import Workings  # asked for by few, at import by none
 
-        upkeep = {id(component): one.upkeep for component, one in zip(self._lowered.components, self._fixpoints, strict=True)}
+        fixpoints = {id(component): one for component, one in zip(self._lowered.components, self._fixpoints, strict=True)}
         asked = {id(one.derivation) for fixpoint in self._fixpoints for one in fixpoint.runners if fixpoint.asks(one)}
         return Workings(
             self.program,
             self._lowered,
             self._workspace.layouts.looked_at(),
             self._relations,
-            upkeep=lambda component: upkeep[id(component)],
+            upkeep=lambda component: fixpoints[id(component)].upkeep,
             asks=lambda derivation: id(derivation) in asked,
+            bulk=lambda component: fixpoints[id(component)].bulk,
             profile=self._profile,
         )
 
@@ -274,12 +275,10 @@ class Codegen:
     def _finish(self, batch: Batch) -> Tick:
         told: list[Difference] = []
         touched = 0
-        self._passing = []
+        passing = self._passing = []
         for relation in self._touched.values():
             touched += len(relation.inserted) + len(relation.deleted)
-            told.append(relation.difference())
-            if relation.passing():
-                self._passing.append(relation)
+            relation.close(told, passing)
         sent = self._sent() if self._sinks.channels else {}
         self._settle()
         lowered = self._lowered  # as it is now: later ticks may lower the program anew

@@ -137,8 +137,11 @@ class Counting:
         if len(lost) < 2 and len(gained) < 2:
             self._replace(lost, gained)
         else:
-            delta = Counter(gained)
-            delta.subtract(lost)
+            delta: dict[PlainRow, int] = {}
+            for row in gained:
+                delta[row] = delta.get(row, 0) + 1
+            for row in lost:
+                delta[row] = delta.get(row, 0) - 1
             self._apply(delta)
 
     def _replace(self, lost: list[PlainRow], gained: list[PlainRow]) -> None:

@@ -46,7 +46,7 @@ class Workings:
         relations: with their rows and indexes.
         upkeep: how the standing rows of a component are kept right; "" where it has none.
         asks: whether, after a deletion, a derivation is asked whether a row follows from it.
-        bulk: whether large changes of a component are evaluated on columns, or why not; "" where there is nothing to say.
+        bulk: whether many rows of a component are evaluated on columns, or why not; "" where there is nothing to say.
         profile: what was counted; None where nothing was.
     """
 
@@ -148,7 +148,7 @@ class _Explaining:
         if name in (TICK, START):
             return False
         read = any(name in component.inputs for component in self.lowered.components)
-        return name != "dead_letter" or read or bool(self.workings.relations[name].rows)
+        return name != "dead_letter" or read or bool(self.workings.relations[name].size)
 
     # -- relations
 
@@ -163,7 +163,7 @@ class _Explaining:
         made = relation.indexes if relation is not None else {}
         indexes = {columns: None for used, columns in self.users if used == name} | dict.fromkeys(made)
         plans = [self._index(declared, columns, columns in made) for columns in indexes]
-        return RelationPlan(self.shown(name), kind, str(declared.schema), len(relation.rows) if relation is not None else 0, tuple(plans))
+        return RelationPlan(self.shown(name), kind, str(declared.schema), relation.size if relation is not None else 0, tuple(plans))
 
     def _index(self, declared: Declared, columns: tuple[int, ...], made: bool) -> IndexPlan:
         names = declared.schema.names

@@ -129,7 +129,7 @@ class StratumPlan:
         title: its relations, or what is done with the rows.
         recursive: whether they depend on themselves.
         upkeep: how their rows are kept right from tick to tick.
-        bulk: whether large changes are evaluated on columns, or why not.
+        bulk: whether, when many rows are there to begin with, they are evaluated on columns, or why not.
     """
 
     number: int
@@ -228,7 +228,7 @@ def _profile_text(explanation: Explanation) -> Iterator[str]:
 def _stratum_remarks(stratum: StratumPlan) -> Iterator[str]:
     yield f"{'recursive; ' if stratum.recursive else ''}{stratum.upkeep}"
     if stratum.bulk:
-        yield f"in bulk: {stratum.bulk}"
+        yield stratum.bulk
 
 
 def _relation_text(relation: RelationPlan) -> Iterator[str]:

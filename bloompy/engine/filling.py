@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from bloompy.engine.columnar.bulk import Bulk, available, bulk_of
@@ -101,12 +102,10 @@ class Filling:
         if self._tried or not available():
             return False
         self._tried = True
-        if self._bulk is None:
-            backend = self._backend
-            self._bulk = bulk_of(self._derivations, backend.declared, backend.layouts, backend.environment)
-        bulk = self._bulk
+        bulk = self._compiled()
         found = None
         if bulk.possible:
+            start = perf_counter()
             sources = {name: self._backend.source(name) for name in bulk.inputs}
             found = bulk.full(sources, self._backend.codes())
         if found is None:
@@ -114,8 +113,26 @@ class Filling:
             return False
         for view in self._views:
             load(view, found[view.name], first_rank)
-        self.told = f"filled on columns: {bulk.done}"
+        self.told = f"filled on columns: {bulk.done}, {perf_counter() - start:.3g} s"
         return True
+
+    def _compiled(self) -> Bulk:
+        if self._bulk is None:
+            backend = self._backend
+            self._bulk = bulk_of(self._derivations, backend.declared, backend.layouts, backend.environment)
+        return self._bulk
+
+    @property
+    def ability(self) -> str:
+        """What was done last or, before, what can be done; in words."""
+        if self.told:
+            return self.told
+        if not available():
+            return "filled row by row: columns need numpy, the extra bloompy[fast]"
+        bulk = self._compiled()
+        if not bulk.possible:
+            return f"filled row by row: columns cannot, {bulk.reason}"
+        return f"filled on columns from {LEAST:,} rows on, from {LEAST_TO_IMPORT:,} where numpy is yet to be imported"
 
     @property
     def rounds(self) -> int:

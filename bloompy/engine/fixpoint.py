@@ -75,7 +75,10 @@ class Passing:
         finally:
             if new:
                 self.touch(head)
-                head.added(new)
+                if head.indexes or head.inserted:
+                    head.added(new)
+                else:
+                    head.inserted = new
 
 
 class Fixpoint:
@@ -133,9 +136,13 @@ class Fixpoint:
         """How its standing rows are kept right, and where its transient ones come from, in words."""
         said = [part.upkeep for part in self.parts]
         said += [self.recursion.upkeep] if self.recursion.runners else []
-        said += [self.filling.told] if self.filling is not None and self.filling.told else []
         said += ["transient rows follow from those of the tick"] if self.transient else []
         return "; ".join(dict.fromkeys(said))
+
+    @property
+    def bulk(self) -> str:
+        """Whether its views are filled on columns, or why not; "" where that does not come into question."""
+        return self.filling.ability if self.filling is not None else ""
 
     def asks(self, runner: Runner) -> bool:
         """Whether, after a deletion, a rule is asked whether a row follows from it."""

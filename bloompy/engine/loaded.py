@@ -178,6 +178,10 @@ class Reading(Mapping[Key, PlainRow]):
     def __iter__(self) -> Iterator[Key]:
         return iter(self._relation.rows)
 
+    def rows_of(self, row: type[PlainRow]) -> list[Any]:
+        """All rows as instances of a class of tuples."""
+        return self._columns.rows_of(row)
+
     def values(self) -> ValuesView[PlainRow]:
         """All rows."""
         return cast("ValuesView[PlainRow]", self._columns.rows())

@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import define
 
+from bloompy.engine.loaded import Reading
 from bloompy.engine.staged import Staged
 from bloompy.engine.tick import Batch, Change, Commit, Environment, Evaluator, PlainRow, Tick
 from bloompy.errors import RowError, StoreError, UsageError
@@ -258,10 +259,15 @@ class Machine:
         """Have a callback called with each row that begins to hold."""
         self._listeners.setdefault(collection, []).append(callback)
 
-    def rows(self, collection: str) -> list[PlainRow]:
-        """The rows that held at the end of the last tick."""
+    def rows(self, collection: str) -> list[Any]:
+        """The rows that held at the end of the last tick, with named columns."""
+        row = self.program.by_name[collection].schema.row
         with self.lock:
-            return list(self.evaluator.read(collection).values())
+            held = self.evaluator.read(collection)
+            if isinstance(held, Reading):
+                return held.rows_of(row)
+            rows = list(held.values())
+        return row.make_all(rows)
 
     def row(self, collection: str, key: Key) -> PlainRow | None:
         """The one of that key."""

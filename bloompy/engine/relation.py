@@ -249,12 +249,13 @@ class Relation:
             if self.base is None or self.base.rows.get(key) != row:  # else it has come to stand
                 self._take_out(row)
 
-    def passing(self) -> bool:
-        """Whether it has transient rows, to be dropped when the next tick begins."""
-        return bool(self.transient)
+    def close(self, told: list[Difference], passing: list[Relation]) -> None:
+        """Tell what the tick changed, and whether there are transient rows, to be dropped when the next one begins."""
+        told.append(self._difference())
+        if self.transient:
+            passing.append(self)
 
-    def difference(self) -> Difference:
-        """What the tick changed, to be worked out when it is asked for."""
+    def _difference(self) -> Difference:
         if self.kind is Kind.OVERLAY:
             gone = dict.fromkeys([*self.deleted, *self._saved_transient])
             ceased = [row for row in gone if self.rows.get(self.key(row)) != row]
@@ -371,17 +372,15 @@ class Transient(Relation):
         if self.indexes:
             self.indexes = {}
 
-    def passing(self) -> bool:
-        """Whether it has rows."""
-        return bool(self.rows)
-
-    def difference(self) -> Difference:
-        """What the tick changed."""
-        began = self.inserted
+    def close(self, told: list[Difference], passing: list[Relation]) -> None:
+        """Tell what the tick changed, and whether there are rows."""
+        rows, began = self.rows, self.inserted
         if self.base is not None:  # made anew in every tick, also of what stands
             new = set(self.base.inserted)
             began = [row for row in began if row in new or self.base.rows.get(self.key(row)) != row]
-        return self, began, self.deleted, self._emptied or _NONE, self.rows
+        told.append((self, began, self.deleted, self._emptied or _NONE, rows or _NONE))  # if empty, it is filled by a later tick
+        if rows:
+            passing.append(self)
 
     def finish(self) -> None:
         """Forget the tick before."""

@@ -350,7 +350,7 @@ def test_a_chain_of_many_rounds_is_left_to_python():
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
-        ("self.out <= (len(r.x) for r in self.a)", "the expression _0"),
+        ("self.out <= (len(r.x) for r in self.a)", "the expression len"),
         ("self.out <= (r.x for r in self.a if r.x.startswith('a'))", "condition"),
         ("self.out <= (c for r in self.a for c in r.x)", "iteration"),
         ("self.out <= (agg.avg(r.x) for r in self.a)", "the aggregate avg"),

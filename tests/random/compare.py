@@ -180,8 +180,12 @@ def _only(mine: Any, other: Any) -> Any:
     return mine
 
 
-THRESHOLDS: dict[str, tuple[str, int]] = {"small groups": ("bloompy.engine.groups.SMALL", 0), "sorted lists": ("bloompy.engine.bag._LONG", 3)}
-"""Sizes from which the engine goes other ways, where the module holds each, and a value that small tables reach."""
+THRESHOLDS: dict[str, dict[str, int]] = {
+    "small groups": {"bloompy.engine.groups.SMALL": 0},
+    "sorted lists": {"bloompy.engine.bag._LONG": 3},
+    "columns": {"bloompy.engine.filling.LEAST": 0, "bloompy.engine.filling.LEAST_TO_IMPORT": 0},
+}
+"""Sizes from which the engine goes other ways: the constants that hold them, and values that small tables reach."""
 
 
 @contextmanager
@@ -189,6 +193,6 @@ def lowered(*names: str) -> Iterator[None]:
     """Have the engine go the ways meant for large tables, in this process, for a while."""
     with ExitStack() as stack:
         for name in names:
-            target, low = THRESHOLDS[name]
-            stack.enter_context(patch(target, low))
+            for target, low in THRESHOLDS[name].items():
+                stack.enter_context(patch(target, low))
         yield

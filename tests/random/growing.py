@@ -23,8 +23,8 @@ GROWN: dict[str, list[str]] = {
 """What keeps growth, of a value V and the columns of a plain row x."""
 FIRST: dict[str, list[str]] = {
     "<": ["x.b", "x.a + x.b", "4 - x.b"],
-    ">": ["x.b", "x.a * x.b", "x.a - x.b"],
-    "S": ["x.b", "frozenset([x.a, x.b])", "x.a * x.b"],
+    ">": ["x.b", "x.a * x.b % 9", "x.a - x.b"],
+    "S": ["x.b", "frozenset([x.a, x.b])", "x.a * x.b % 7"],
     "B": ["x.b > 2", "x.a == x.b"],
     "G": ["x.b", "lattice.Bag([x.a, x.b])", "lattice.Bag({x.b: 1 + x.a})"],
     "P": ["lattice.Map({x.a: x.b})", "lattice.Map({x.a: x.b, 2: 3})"],

@@ -17,7 +17,7 @@ from tests.random.programs import random_source
 from tests.random.streams import random_stream
 
 BLOCKS, BLOCK = 8, 50
-VIEWS = 20
+VIEWS = 12
 """Programs of views in a block; each runs for some forty ticks."""
 
 

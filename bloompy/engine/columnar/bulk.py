@@ -88,7 +88,7 @@ class Bulk:
             return None
         self.reason = ""
         self.rounds = fixpoint.effort.rounds
-        self.done = f"{self.rounds} rounds, {fixpoint.effort.candidates} candidates"
+        self.done = f"{self.rounds:,} rounds, {fixpoint.effort.candidates:,} candidates"
         return found
 
 

@@ -7,6 +7,7 @@ aggregates count, sum, min and max. Join orders are those of generated functions
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,10 +36,11 @@ from bloompy.engine.columnar.operations import (
     Truth,
 )
 from bloompy.engine.columnar.refusal import Refused
+from bloompy.engine.columnar.splitting import split
 from bloompy.engine.desugar import key_columns
 from bloompy.engine.expression import parsed
 from bloompy.engine.lower import Declared, Derivation
-from bloompy.engine.plan import Drive, Find, Flatten, Layout, Probe, ScanAll, plan
+from bloompy.engine.plan import Drive, Find, Flatten, Layout, Layouts, Probe, ScanAll, plan
 from bloompy.engine.plan import Step as PlanStep
 from bloompy.engine.plan import Test as PlanTest
 from bloompy.engine.tick import Environment
@@ -107,7 +109,11 @@ def compiled(
     Raises:
         Refused: where an expression is none that columns can evaluate.
     """
+    derivations, parts = split(derivations, frozenset(one.head for one in derivations))
     heads = tuple(dict.fromkeys(one.head for one in derivations))
+    if parts:
+        declared = {**declared, **{one.name: one for one in parts}}
+        layouts = _with_parts(layouts, parts)
     classes = Classes()
     seeds: list[Pipeline] = []
     rounds: list[Driven] = []
@@ -156,6 +162,19 @@ def merged(declared: Declared) -> dict[int, str]:
     if found and len(found) != values:
         raise Refused("lattice columns beside others")
     return found
+
+
+def _with_parts(layouts: Mapping[str, Layout], parts: Sequence[Declared]) -> Mapping[str, Layout]:
+    """Layouts of the relations and of parts, whose sizes nobody knows."""
+    more = {one.name: Layout(one.kind, one.schema.key_indexes, one.schema.width) for one in parts}
+    if not isinstance(layouts, Layouts):
+        return {**layouts, **more}
+    sizes = layouts.sizes
+
+    def size(name: str, columns: tuple[int, ...]) -> float:
+        return 0.0 if name in more else sizes(name, columns)
+
+    return evolve(layouts, relations={**layouts.relations, **more}, sizes=size)
 
 
 class _Scan:
@@ -299,7 +318,7 @@ class _Pipe:
                 return Arithmetic(_ARITHMETIC[type(operator)], sides[0], sides[1])
             case ast.UnaryOp(ast.USub(), operand):
                 return Arithmetic("-", Literal(0), self._number(self._calculated(operand, parts, names)))
-        raise Refused(f"the expression {ast.unparse(node)}")
+        raise Refused(f"the expression {_written(node, parts)}")
 
     def _number(self, operand: Operand) -> Operand:
         if isinstance(operand, Slot):
@@ -349,7 +368,7 @@ class _Pipe:
                     self._comparison(operator, sides[i], sides[i + 1], parts, names) for i, operator in enumerate(operators)
                 )
                 return found[0] if len(found) == 1 else Logic("and", found)
-        raise Refused(f"the condition {ast.unparse(node)}")
+        raise Refused(f"the condition {_written(node, parts)}")
 
     def _comparison(
         self, operator: ast.cmpop, left: ast.expr, right: ast.expr, parts: tuple[Expression, ...], names: Names
@@ -534,6 +553,22 @@ def _told(expression: Expression) -> str:
         case Aggregate(function):
             return f"the aggregate {function}"
     return f"a {type(expression).__name__.lower()} expression"
+
+
+def _written(node: ast.expr, parts: Sequence[Expression]) -> str:
+    """A Python form with its parts as the user wrote them, as far as they have a name."""
+
+    def written(found: re.Match[str]) -> str:
+        match parts[int(found[1])]:
+            case Field(RowVariable(row), column):
+                return f"{row}.{column}"
+            case Variable(name) | Global(name):
+                return name
+            case Const(value):
+                return repr(value)
+        return "…"
+
+    return re.sub(r"\b_(\d+)\b", written, ast.unparse(node))
 
 
 def literal_value(literal: Literal, environment: Environment) -> Any:
