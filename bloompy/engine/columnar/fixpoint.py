@@ -18,6 +18,7 @@ from bloompy.engine.columnar.merged import Merged
 from bloompy.engine.columnar.operations import Literal, Pipeline
 from bloompy.engine.columnar.refusal import Refused
 from bloompy.engine.columnar.spaces import Source, resolved
+from bloompy.engine.columnar.splitting import PART
 from bloompy.engine.columnar.stores import Head, Store
 
 _ROUND = 200
@@ -82,6 +83,8 @@ class Fixpoint:
         """What was found, by relation; of relations that merge, all rows."""
         found = {}
         for name, head in self._heads.items():
+            if name.startswith(PART):
+                continue
             columns, length = head.columns_after(self._before.get(name, 0))
             given = tuple(self._spaces[name, i].give_out(column) for i, column in enumerate(columns))
             found[name] = Columns(given, length, tuple(head.rounds))
