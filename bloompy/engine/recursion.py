@@ -151,11 +151,14 @@ class Recursion:
     def _filled(self, fresh: Fresh, first: bool = False) -> bool:
         """Compute all on columns, where that pays: `first`, because of the rows below, else because of those of the last round."""
         filling = self.filling
-        if filling is None or any(not view.was_empty for view in self.views):
+        if filling is None:
             return False
         rank = float(self.clock) if self.ranked else None
         found = filling.from_inputs(rank) if first else enough(sum(map(len, fresh.values()))) and filling.fill(rank)
         if found:
+            for view in self.views:
+                if isinstance(view, Loaded) and not view.was_empty:  # what changed is found row by row
+                    view.made()
             self.clock += filling.rounds + 1
             fresh.clear()
         return found
