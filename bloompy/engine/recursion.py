@@ -76,7 +76,7 @@ class Recursion:
         loses = any(table.shrunk for table in self.tables) if self.tables else False
         for one, changes in changed:
             loses = loses or self._may_lose(one, changes)
-        if first or (loses and not self.ranked):
+        if first or (loses and not self.ranked) or (self.filling is not None and self._pays_anew(changed, self.filling)):
             self._recompute(fresh)
         else:
             if loses and not self._deleted(changed, fresh):
@@ -162,6 +162,12 @@ class Recursion:
             self.clock += filling.rounds + 1
             fresh.clear()
         return found
+
+    @staticmethod
+    def _pays_anew(changed: list[tuple[Runner, Changes]], filling: Filling) -> bool:
+        """Whether so much has changed below that columns, from the beginning, are quicker than rows from what changed."""
+        relations = {relation.name: relation for _, changes in changed for _, relation in changes.scans}
+        return filling.pays_anew(sum(len(one.inserted) + len(one.deleted) for one in relations.values()))
 
     # -- gains
 

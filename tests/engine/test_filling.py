@@ -152,6 +152,21 @@ def test_a_recursion_that_grows_goes_on_on_columns():
     assert len(program.path) == 200 * 201 // 2
 
 
+def test_a_large_change_of_a_later_tick_is_followed_on_columns():
+    one, other = CLOSURES[1](), CLOSURES[1]()
+    edges = pairs(list(range(300)), 600, 5)
+    for each, parts in ((one, (edges[:300], edges[300:])), (other, (edges,))):
+        for part in parts:
+            each.edge.insert(*part)
+            each.tick()
+        assert "filled on columns" in str(each.explain())
+    assert one.path.rows() == other.path.rows()
+    for each in (one, other):
+        each.edge.delete(*edges[:3])
+        each.tick()
+    assert one.path.rows() == other.path.rows()
+
+
 def test_what_columns_refuse_python_does_or_raises(monkeypatch):
     class Keyed(Bloom):
         a = table("x, y")

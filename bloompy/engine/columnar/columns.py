@@ -73,14 +73,14 @@ class Columns:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """The rows as plain tuples. About 60 ns a row of two columns."""
-        with without_collection():
+        with without_collection(self.length):
             if not self.columns or not self.length:
                 return [()] * self.length
             return list(zip(*self._lists(), strict=True))
 
     def rows_of(self, row: type[tuple[Any, ...]]) -> list[Any]:
         """The rows as instances of a class of tuples, made without plain ones in between."""
-        with without_collection():
+        with without_collection(self.length):
             if not self.columns or not self.length:
                 return [tuple.__new__(row, ()) for _ in range(self.length)]
             return list(map(tuple.__new__, repeat(row), zip(*self._lists(), strict=True)))
@@ -112,12 +112,23 @@ class Encoded:
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking over millions of new tuples again and again."""
-    enabled = gc.isenabled()
+def without_collection(count: int) -> Iterator[None]:
+    """Keep the garbage collector from walking over so many new tuples, again and again while they are made and once afterwards.
+
+    Afterwards they count as old at once: to freeze all objects and to thaw them moves them there without looking at them.
+    """
+    enabled = gc.isenabled() and count > _MANY
+    if not enabled:
+        yield
+        return
     gc.disable()
     try:
         yield
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
     finally:
-        if enabled:
-            gc.enable()
+        gc.enable()
+
+
+_MANY = 10_000
