@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bloompy.analysis.apart import taken_apart
+from bloompy.analysis.growth import misused
 from bloompy.engine.generate import Derive, Form, Variant, Workspace, generated
 from bloompy.engine.lower import Derivation
 from bloompy.engine.plan import ScanAll, plan
@@ -74,7 +75,9 @@ class Runner:
     def monotone(self) -> frozenset[str]:
         """The relations that the query reads only so that more of their rows make more of its own."""
         read = self.derivation.references
-        return frozenset(one.collection for one in read) - {one.collection for one in read if not one.monotone}
+        own = evolve(self.derivation.rule, head=self.derivation.head, query=self.derivation.query)
+        wrongly = misused(own, self.workspace.schemas)  # what the derivation puts into ordinary columns, though its rule does not
+        return frozenset(one.collection for one in read) - {one.collection for one in read if not one.monotone} - wrongly
 
     @cached_property
     def apart(self) -> dict[int, bool]:

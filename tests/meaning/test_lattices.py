@@ -1120,3 +1120,25 @@ def test_thousands_of_elements_inserted_one_by_one_are_merged_at_once(evaluator)
     p.tick()
     assert len(p.seen.value) == 8_000
     assert counted.copied < 20 * 8_000
+
+
+def test_a_row_that_supports_itself_goes_though_a_value_had_grown_meanwhile(evaluator):
+    class P(Bloom):
+        kept = scratch("a, b")
+        row = table("a, b")
+        map = lattice.lmap(lattice.lmin)
+
+        @rule
+        def rules(self):
+            self.kept <= ((x.a, x.b) for x in self.row if x.b in self.map.value)
+            self.kept <= ((x.a, x.b) for x in self.kept if len(self.map.value) > 1)
+
+    p = P(evaluator=evaluator)
+    p.row.insert((4, 0))
+    p.map.insert({0: 0}, {2: 4})
+    p.tick()
+    p.map.insert({1: 3})
+    p.tick()
+    p.row.delete((4, 0))
+    p.tick()
+    assert p.kept.rows() == set()
