@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from bloompy.engine.filling import Backend
 from bloompy.engine.fixpoint import Fixpoint
-from bloompy.engine.generate import Derive, Instance, Variant, Workspace
 from bloompy.engine.loaded import Loaded
 from bloompy.engine.lower import START, TICK, Derivation, Lowered
 from bloompy.engine.pending import NOTHING, Pending
@@ -21,7 +20,9 @@ from bloompy.engine.prepared import prepared as prepared_for
 from bloompy.engine.relation import Difference, Kind, Relation, Transient, ceased
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
+from bloompy.engine.template import Derive, Instance, Workspace
 from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Scope, Tick, Told
+from bloompy.engine.variant import Variant
 from bloompy.errors import InvariantViolation, KeyConflict
 from bloompy.ir.nodes import Program, Rule
 from bloompy.schema import Key

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from bloompy.engine.counting import Conflict, Counting, Touch
 from bloompy.engine.filling import Backend
-from bloompy.engine.generate import Derive, Variant, Workspace
 from bloompy.engine.lower import Component, Derivation
 from bloompy.engine.merging import Merging
 from bloompy.engine.overlay import Copying
@@ -19,7 +18,9 @@ from bloompy.engine.persisting import Persisting
 from bloompy.engine.recursion import Recursion
 from bloompy.engine.relation import Kind, Relation
 from bloompy.engine.runner import Runner
+from bloompy.engine.template import Derive, Workspace
 from bloompy.engine.tick import PlainRow
+from bloompy.engine.variant import Variant
 
 
 class Part(Protocol):

@@ -13,10 +13,12 @@ from typing import Any, TypeAlias
 from attrs import evolve
 
 from bloompy.engine.askable import askable
-from bloompy.engine.generate import Generator, Template, Variant
+from bloompy.engine.generate import Generator
 from bloompy.engine.lower import Derivation, lower
 from bloompy.engine.plan import Layouts, Sizes, layouts_of
 from bloompy.engine.sharing import shared
+from bloompy.engine.template import Template
+from bloompy.engine.variant import Variant
 from bloompy.ir.nodes import Program
 
 _Asked: TypeAlias = dict[tuple[str, tuple[int, ...]], float]

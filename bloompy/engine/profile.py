@@ -7,8 +7,9 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from bloompy.engine.explanation import Counts
-from bloompy.engine.generate import Derive, Form, Variant
 from bloompy.engine.lower import Derivation
+from bloompy.engine.template import Derive
+from bloompy.engine.variant import Form, Variant
 from bloompy.ir.nodes import Rule
 
 Identity: TypeAlias = tuple[object, ...]

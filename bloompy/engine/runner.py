@@ -10,12 +10,13 @@ from attrs import define, evolve, field
 
 from bloompy.analysis.apart import taken_apart
 from bloompy.analysis.growth import misused
-from bloompy.engine.generate import Derive, Form, Variant, Workspace, generated
 from bloompy.engine.lower import Derivation
 from bloompy.engine.plan import ScanAll, plan
 from bloompy.engine.relation import Relation
 from bloompy.engine.sites import Site, sites, with_head
+from bloompy.engine.template import Derive, Workspace, generated
 from bloompy.engine.tick import PlainRow
+from bloompy.engine.variant import Form, Variant
 from bloompy.errors import BloomError
 from bloompy.ir.nodes import Scan
 from bloompy.ir.walk import target_names

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from attrs import frozen
 
 from bloompy.engine.explanation import Counts
-from bloompy.engine.generate import Form, Variant
 from bloompy.engine.lower import START, TICK, Component, Derivation
 from bloompy.engine.sharing import SHARED
 from bloompy.engine.sites import sites, with_head
+from bloompy.engine.variant import Form, Variant
 from bloompy.ir.nodes import Clause, Scan, Target
 from bloompy.schema import Schema
 

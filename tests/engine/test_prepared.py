@@ -12,7 +12,9 @@ import pytest
 
 from bloompy import Bloom, agg, aggregate, interface, module, param, rule, scratch, table
 from bloompy.engine import lower, prepared
-from bloompy.engine.generate import Generator, Template, Variant
+from bloompy.engine.generate import Generator
+from bloompy.engine.template import Template
+from bloompy.engine.variant import Variant
 
 
 class Scaled(Bloom):
