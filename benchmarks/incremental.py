@@ -186,6 +186,7 @@ def figures(small: bool = False) -> list[Figure]:
         apart = max(abs(median / mean - 1) for median in medians.values())
         found.append(Figure(f"{what}: largest difference from the mean of sizes", apart * 100, "%", 30))
         found.append(Figure(f"{what}: of it staging, {largest:,} rows", statistics.median(times[largest].staging["upsert"]) * 1e6, "µs"))
+        found.append(Figure(f"{what}: first changes after the load, {largest:,} rows", times[largest].first_s * 1000, "ms"))
         if make is AllViews:
             found += [Figure(f"{what}: {kind}, {largest:,} rows", times[largest].median_us(kind), "µs") for kind in times[largest].ticks]
     return found
