@@ -9,8 +9,9 @@ they find is evaluated in both states, and only differences count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 
 from bloompy.engine.desugar import key_columns
 from bloompy.engine.plan import is_safe
@@ -31,7 +32,6 @@ from bloompy.ir.nodes import (
     Target,
     Variable,
 )
-from bloompy.ir.rewrite import rebuild
 from bloompy.ir.walk import free_names, target_names, walk
 from bloompy.schema import Schema
 
@@ -166,14 +166,36 @@ def _equal(left: Expression, right: Expression) -> Condition:
     return Condition(Python("_0 == _1", (left, right)))
 
 
-def _rename(expression: Expression, names: dict[str, str]) -> Expression:
-    def change(node: object) -> object:
-        match node:
-            case Variable(name) | RowVariable(name) if name in names:
-                return evolve(node, name=names[name])
-        return node
+def _rename(expression: Expression, names: Mapping[str, str]) -> Expression:
+    """The expression with other names for variables; what an Exists in it binds under such a name stays as it is."""
+    match expression:
+        case Variable(name) | RowVariable(name):
+            return evolve(expression, name=names.get(name, name))
+        case Exists(body):
+            return evolve(expression, body=_rename_body(body, names))
+    changed: dict[str, Any] = {}
+    for attribute in fields(type(expression)):
+        below = getattr(expression, attribute.name)
+        if attribute.name in ("row", "key", "default"):
+            changed[attribute.name] = _rename(below, names)
+        elif attribute.name in ("parts", "arguments"):
+            changed[attribute.name] = tuple(_rename(part, names) for part in below)
+    return evolve(expression, **changed) if changed else expression
 
-    return rebuild(expression, change)
+
+def _rename_body(body: tuple[Clause, ...], names: Mapping[str, str]) -> tuple[Clause, ...]:
+    found: list[Clause] = []
+    for clause in body:
+        match clause:
+            case Condition(test):
+                found.append(evolve(clause, test=_rename(test, names)))
+                continue
+            case Iterate(_, source):
+                clause = evolve(clause, source=_rename(source, names))
+        bound = set(target_names(clause.target))
+        names = {name: new for name, new in names.items() if name not in bound}
+        found.append(clause)
+    return tuple(found)
 
 
 def _rename_target(target: Target, names: dict[str, str]) -> Target:

@@ -366,6 +366,20 @@ CASES = {
             Input(31.0, (("delete", "e", ((4, 5),)),)),
         ),
     ),
+    "a name of an any is bound again by the any within it": (
+        """
+    e = table("a, b")
+    t0 = table("a -> b")
+    v0 = scratch("a")
+    @rule
+    def derive(self):
+        self.v0 <= ((ya,) for ya, yb in self.t0 if all(z.a == ya for z in self.t0 if not any(ya == z.a for z in self.e for u in (ya, z.a))))
+""",
+        (
+            Input(26.0, (("insert", "t0", ((3, None),)), ("insert", "t0", ((4, None),)))),
+            Input(27.0, (("insert", "e", ((3, 3),)),)),
+        ),
+    ),
 }
 
 
