@@ -36,7 +36,7 @@ class Counting:
         self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}
         self.filling: Filling | None = None
         self.counted = False
-        self.uncounted = False  # filled on columns, which do not count
+        self.uncounted = False  # filled on columns, which do not count; made good when something is lost
         self._counting = False
         self.upkeep = "maintained: a row goes with the last of its derivations, which are counted"
         if self.grouped:
@@ -45,9 +45,10 @@ class Counting:
     def update(self, first: bool) -> None:
         """Bring the view up to date."""
         if first or not self.counted:
-            self.uncounted = self._filled()
-            if not self.uncounted:
+            filled = self._filled()
+            if not filled:
                 self._recompute()
+            self.uncounted = filled and not self._once_each()
             self.counted = True
             return
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one))]
@@ -81,12 +82,16 @@ class Counting:
     # -- from the beginning
 
     def _filled(self) -> bool:
-        """Fill the view on columns, where that pays; then derivations are not counted, until something changes."""
+        """Fill the view on columns, where that pays; then derivations are not counted."""
         if self.filling is None or self.head.size:
             return False
         self.touch(self.head)
         self.head.clear()
         return self.filling.from_inputs(None)
+
+    def _once_each(self) -> bool:
+        """Whether every row has one derivation, so that there is nothing to count."""
+        return len(self.runners) == 1 and self.runners[0].unique
 
     def _recompute(self) -> None:
         self.touch(self.head)

@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from bloompy.analysis.apart import taken_apart
 from bloompy.analysis.growth import misused
 from bloompy.engine.lower import Derivation
-from bloompy.engine.plan import ScanAll, plan
+from bloompy.engine.plan import Find, ScanAll, Step, Test, plan
 from bloompy.engine.relation import Relation
 from bloompy.engine.sites import Site, sites, with_head
 from bloompy.engine.template import Derive, Workspace, generated
@@ -154,9 +154,16 @@ class Runner:
     @cached_property
     def checkable(self) -> bool:
         """Whether `unsupported` costs less than all rows of a relation for each row."""
+        return not self.derivation.aggregates and not any(isinstance(step, ScanAll) for step in self._steps_from_head())
+
+    @cached_property
+    def unique(self) -> bool:
+        """Whether a row follows from one binding at most: its columns lead to every row of the binding by key."""
+        return not self.derivation.aggregates and all(isinstance(step, Find | Test) for step in self._steps_from_head())
+
+    def _steps_from_head(self) -> list[Step]:
         body, names = with_head(self.derivation.query)
-        steps = plan(body, self.workspace.layouts, bound=frozenset(names))
-        return not self.derivation.aggregates and not any(isinstance(step, ScanAll) for step in steps)
+        return plan(body, self.workspace.layouts, bound=frozenset(names))
 
     def _run(self, key: Any, variant: tuple[Any, ...], *arguments: Any) -> Any:
         function = self.functions.get(key) or self._compiled(key, Variant(*variant))

@@ -392,36 +392,6 @@ def test_tables_that_rules_fill_keep_what_they_have():
     agree(Kept(), {"edge": pairs(list(range(9)), 9, 1), "path": pairs(list(range(9)), 5, 2)})
 
 
-# --- closing after insertions -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("program", CLOSURES)
-@pytest.mark.parametrize("kind", ["ints", "strings", "mixed"])
-def test_more(program, kind):
-    from bloompy.engine.columnar.codes import Codes
-    from bloompy.engine.columnar.columns import Encoded
-
-    codes, one = Codes(), program()
-    edges = pairs(NODES[kind](14), 24, kind)
-    before, fresh = edges[:12], edges[12:]
-    closed = on_columns(one, {"edge": before})["path"]
-    [component] = [each for each in lowered(one).components if "path" in each.relations]
-    new = [row for row in fresh if row not in set(closed)]
-    found = bulk(one, component).more(
-        {"edge": Encoded(edges, codes), "path": Encoded([*closed, *new], codes)},
-        {"path": Encoded([*new, *(e for e in before)], codes)},
-        codes,
-    )
-    assert found is not None
-    new_edges_joined = {(a, d) for a, b in edges for c, d in [*closed, *edges] if b == c}
-    everything = {*closed, *new, *found["path"].rows()}
-    if program is SquareClosure:
-        assert everything == set(on_columns(one, {"edge": edges})["path"])
-    else:
-        assert everything <= set(on_columns(one, {"edge": edges})["path"])
-        assert new_edges_joined
-
-
 # --- without numpy ------------------------------------------------------------------------------------------------
 
 

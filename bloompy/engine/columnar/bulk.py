@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from bloompy.engine.tick import Environment
 if TYPE_CHECKING:
     from bloompy.engine.columnar.codes import Codes
     from bloompy.engine.columnar.columns import Columns
-    from bloompy.engine.columnar.fixpoint import Fixpoint
     from bloompy.engine.columnar.spaces import Source
 
 
@@ -60,28 +59,12 @@ class Bulk:
             by relation the rows found that were not there (of relations that merge, all rows); None where generated Python has
             to do it.
         """
-        return self._evaluated(sources, codes, lambda fixpoint: fixpoint.full())
-
-    def more(self, sources: Mapping[str, Source], fresh: Mapping[str, Source], codes: Codes) -> dict[str, Columns] | None:
-        """Close a recursive component after insertions.
-
-        Args:
-            sources: rows of all inputs, and all rows of the relations that are filled.
-            fresh: those of the latter from which nothing has been derived.
-            codes: of the instance.
-
-        Returns:
-            as `full`.
-        """
-        return self._evaluated(sources, codes, lambda fixpoint: fixpoint.more(fresh))
-
-    def _evaluated(self, sources: Mapping[str, Source], codes: Codes, run: Callable[[Fixpoint], None]) -> dict[str, Columns] | None:
         from bloompy.engine.columnar.fixpoint import Fixpoint
 
         assert self._compiled is not None
         try:
             fixpoint = Fixpoint(self._compiled, sources, codes, partial(literal_value, environment=self._environment))
-            run(fixpoint)
+            fixpoint.full()
             found = fixpoint.new_rows()
         except Refused as error:
             self.reason = str(error)

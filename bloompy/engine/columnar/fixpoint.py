@@ -73,12 +73,6 @@ class Fixpoint:
                 head.drive([head.column(i) for i in range(head.width)], head.length)
         self._close()
 
-    def more(self, fresh: Mapping[str, Source]) -> None:
-        """Close the component, of which everything is known but what follows from some of its rows."""
-        for name, source in fresh.items():
-            self._heads[name].drive(self._taken_in(name, source), len(source))
-        self._close()
-
     def new_rows(self) -> dict[str, Columns]:
         """What was found, by relation; of relations that merge, all rows."""
         found = {}
