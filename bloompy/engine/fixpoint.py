@@ -127,6 +127,8 @@ class Fixpoint:
         self.relations, self.growing = relations, [one for one in relations if one.growing is not None]
         if len(self.parts) == 1 and not (self.recursion.runners or self.transient or self.overlays):
             self.update = self.parts[0].update  # type: ignore[method-assign]  # most components are one view
+        elif self.recursion.runners and not (self.parts or self.recursion.tables or self.transient or self.overlays):
+            self.update = self._update_recursion  # type: ignore[method-assign]
         elif [one.kind for one in relations] == [Kind.TRANSIENT] and not (
             standing or self.recursive or self.growing or any(one.derivation.overlays for one in self.transient)
         ):
@@ -160,6 +162,9 @@ class Fixpoint:
             self.recursion.update(first, {one.name: list(one.inserted) for one in self.recursion.tables if one.inserted})
         if self.transient or self.overlays:
             self._update_transient()
+
+    def _update_recursion(self, first: bool) -> None:
+        self.recursion.update(first, {})
 
     def finish(self) -> None:
         """The tick is done."""

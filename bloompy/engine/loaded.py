@@ -7,7 +7,7 @@ rows can be read straight from them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, ValuesView
-from itertools import chain, repeat
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from bloompy.engine.relation import Difference, Kind, Relation
@@ -68,8 +68,9 @@ class Loaded(Relation):
         relation.rows = dict(zip(keys, rows, strict=True))
         relation.inserted = rows if new else []
         if first is not None:
-            rounds = chain.from_iterable(repeat(first + number, count) for number, count in enumerate(columns.rounds))
-            relation.ranks = dict(zip(rows, rounds, strict=True))
+            # Within a round, too, every row has a rank of its own: the more rows are of lower rank, the more support a row.
+            rounds = (islice(count(first + number, 1 / (found + 1)), found) for number, found in enumerate(columns.rounds))
+            relation.ranks = dict(zip(rows, chain.from_iterable(rounds), strict=True))
         return relation
 
     def reading(self) -> Reading:

@@ -75,7 +75,8 @@ class Recursion:
         changed = [(one, changes) for one in self.runners if (changes := changes_of(one, self.inside))]
         loses = any(table.shrunk for table in self.tables) if self.tables else False
         for one, changes in changed:
-            loses = loses or self._may_lose(one, changes)
+            if not changes.only_insert:
+                loses = loses or self._may_lose(one, changes)
         if first or (loses and not self.ranked) or (self.filling is not None and self._pays_anew(changed, self.filling)):
             self._recompute(fresh)
         else:
@@ -166,8 +167,11 @@ class Recursion:
     @staticmethod
     def _pays_anew(changed: list[tuple[Runner, Changes]], filling: Filling) -> bool:
         """Whether so much has changed below that columns, from the beginning, are quicker than rows from what changed."""
-        relations = {relation.name: relation for _, changes in changed for _, relation in changes.scans}
-        return filling.pays_anew(sum(len(one.inserted) + len(one.deleted) for one in relations.values()))
+        rows = 0
+        for _, changes in changed:
+            for _, relation in changes.scans:
+                rows += len(relation.inserted) + len(relation.deleted)
+        return filling.pays_anew(rows)
 
     # -- gains
 
@@ -206,8 +210,6 @@ class Recursion:
 
     def _may_lose(self, runner: Runner, changes: Changes) -> bool:
         """Whether a change below a rule may take a row from it."""
-        if changes.only_insert:
-            return False
         if any(relation.shrunk if relation.name in runner.monotone else relation.deleted for _, relation in changes.scans):
             return True
         return any(relation.shrunk or relation.name not in runner.monotone for _, relation in changes.sites)
