@@ -105,8 +105,8 @@ def broken(bottom=0, **namespace):
     [
         (broken(merge=lambda a, b: a + b), "idempotence"),
         (broken(merge=lambda a, b: a), "commutativity"),
-        (broken(merge=lambda a, b: a if a == b else a + b), "associativity"),
-        (broken(merge=lambda a, b: a if a == b else 0 if a + b > 4 else a + b), "associativity"),
+        (broken(merge=lambda a, b: a if a == b else a + b), "associativity|new_of"),
+        (broken(merge=lambda a, b: a if a == b else 0 if a + b > 4 else a + b), "associativity|new_of"),
         (broken(bottom=5), r"merge\(bottom, a\) == a"),
         (broken(merge=max, order=-1), "order"),
         (broken(merge=min, bottom=9, truth=True), "truth"),
