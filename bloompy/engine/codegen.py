@@ -132,7 +132,12 @@ class Codegen:
         self._pending, self._ahead, self._first, self._rebuilt = pending, ahead, False, False
         if self._profile is not None:
             self._profile.ticks += 1
-        return self._finish(batch)
+        try:
+            return self._finish(batch)
+        except BaseException:  # an interrupt after the commit: the tick stays
+            self._passing = [one for one in self._relations.values() if (one.rows if one.kind is Kind.TRANSIENT else one.transient)]
+            self._settle()
+            raise
 
     def workings(self) -> Workings:
         """What it shows of itself."""

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from bloompy import Bloom, agg, interface, rule, scratch, table
+from bloompy.program import machine_of
 
 
 class Kinds(Bloom):
@@ -48,3 +49,40 @@ def test_ticks_say_later_what_they_said_at_once(evaluator: str) -> None:
         said.append((dict(tick.inserted), dict(tick.deleted)))
         ticks.append(asked_late.tick(now=0.0))
     assert [(dict(tick.inserted), dict(tick.deleted)) for tick in ticks] == said
+
+
+@pytest.mark.parametrize("method", ["_evaluate", "_finish"])
+def test_an_interrupt_undoes_the_tick_before_the_commit_and_leaves_it_after(monkeypatch, method):
+    class P(Bloom):
+        t = table("k: int -> v: int")
+        i = interface.input("k: int")
+        double = scratch("k, v")
+        asked = scratch("k")
+
+        @rule
+        def rules(self):
+            self.double <= ((x.k, 2 * x.v) for x in self.t)
+            self.asked <= (a.k for a in self.i if a.k in self.t)
+
+    program = P()
+    program.t.insert((1, 10))
+    program.tick()
+    evaluator = machine_of(program).evaluator
+    original = getattr(evaluator, method)
+
+    def interrupted(*arguments):
+        if method == "_evaluate":
+            original(*arguments)
+        raise KeyboardInterrupt
+
+    program.t.upsert((1, 20))
+    program.i.insert(1)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(evaluator, method, interrupted)
+        program.tick()
+    assert program.double.rows() == {(1, 20 if method == "_evaluate" else 40)}
+    program.t.insert((2, 5))
+    tick = program.tick()
+    assert set(tick.inserted["double"]) == {(2, 10)}
+    assert program.asked.rows() == set()
+    assert (1, 20 if method == "_evaluate" else 40) in program.double.rows()
