@@ -23,15 +23,12 @@ class Changes:
     Attributes:
         scans: the query's own scans, by position, whose relations changed.
         sites: the places in expressions, by number, whose relations changed.
+        only_insert: rows were inserted into one relation that the query scans once, and nothing else changed.
     """
 
     scans: list[tuple[int, Relation]]
     sites: list[tuple[int, Relation]]
-
-    @property
-    def only_insert(self) -> bool:
-        """Whether rows were inserted into one relation that the query scans once, and nothing else changed."""
-        return not self.sites and len(self.scans) == 1 and not self.scans[0][1].deleted
+    only_insert: bool
 
 
 def changes_of(runner: Runner, outside: frozenset[str] = frozenset()) -> Changes | None:
@@ -42,7 +39,9 @@ def changes_of(runner: Runner, outside: frozenset[str] = frozenset()) -> Changes
         if (one.inserted or one.deleted) and one.name not in outside:
             scans.append(scan)
     sites = _changed_sites(runner, outside) if runner.undriven else []
-    return Changes(scans, sites) if scans or sites else None
+    if sites:
+        return Changes(scans, sites, False)
+    return Changes(scans, sites, len(scans) == 1 and not scans[0][1].deleted) if scans else None
 
 
 def _changed_sites(runner: Runner, outside: frozenset[str]) -> list[tuple[int, Relation]]:

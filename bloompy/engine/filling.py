@@ -78,6 +78,7 @@ class Filling:
 
     Attributes:
         told: what was done last, for `explain()`; "" before.
+        went_well: whether columns filled the views last.
     """
 
     def __init__(self, backend: Backend, derivations: Sequence[Derivation]) -> None:
@@ -86,7 +87,7 @@ class Filling:
         read = dict.fromkeys(reference.collection for one in derivations for reference in one.references)
         self._inputs = [backend.relations[name] for name in read if backend.relations[name] not in self._views]
         self._bulk: Bulk | None = None
-        self._tried = self._went_well = False
+        self._tried = self.went_well = False
         self.told = ""
 
     def from_inputs(self, first_rank: float | None) -> bool:
@@ -96,7 +97,7 @@ class Filling:
 
     def pays_anew(self, changed: int) -> bool:
         """Whether, so many rows below having changed, the views are filled anew; only where that went well before."""
-        return self._went_well and enough(changed) and changed * _LARGE >= sum(relation.size for relation in self._inputs)
+        return self.went_well and enough(changed) and changed * _LARGE >= sum(relation.size for relation in self._inputs)
 
     def fill(self, first_rank: float | None) -> bool:
         """Fill the views, cleared in this tick, on columns. False where columns cannot: then nothing has changed, and it is not
@@ -115,12 +116,12 @@ class Filling:
             sources = {name: self._backend.source(name) for name in bulk.inputs}
             found = bulk.full(sources, self._backend.codes())
         if found is None:
-            self._went_well = False
+            self.went_well = False
             self.told = f"filled row by row, not on columns: {bulk.reason}"
             return False
         for view in self._views:
             load(view, found[view.name], first_rank)
-        self._went_well = True
+        self.went_well = True
         self.told = f"filled on columns: {bulk.done}, {perf_counter() - start:.3g} s"
         return True
 

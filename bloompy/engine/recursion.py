@@ -168,6 +168,8 @@ class Recursion:
     def _pays_anew(changed: list[tuple[Runner, Changes]], filling: Filling) -> bool:
         """Whether so much has changed below that columns, from the beginning, are quicker than rows from what changed."""
         rows = 0
+        if not filling.went_well:
+            return False
         for _, changes in changed:
             for _, relation in changes.scans:
                 rows += len(relation.inserted) + len(relation.deleted)
@@ -180,6 +182,8 @@ class Recursion:
         if changes.only_insert:
             position, relation = changes.scans[0]
             self.derive(runner, position, relation.inserted, fresh)
+            return
+        if not changes.sites and not any([relation.inserted for _, relation in changes.scans]):  # noqa: C419  # quicker than a generator
             return
         gained: list[PlainRow] = []
         gain(runner, changes, gained)
