@@ -14,6 +14,7 @@ from bloompy.engine.filling import Backend
 from bloompy.engine.lower import Component, Derivation
 from bloompy.engine.merging import Merging
 from bloompy.engine.overlay import Copying
+from bloompy.engine.passing import Passing
 from bloompy.engine.persisting import Persisting
 from bloompy.engine.recursion import Recursion
 from bloompy.engine.relation import Kind, Relation
@@ -40,46 +41,6 @@ class Part(Protocol):
 
     def roll_back(self) -> None:
         """The tick has not happened."""
-
-
-class Passing:
-    """A transient relation without recursion, filled anew in each tick.
-
-    Args:
-        head: the relation.
-        runners: its rules.
-        touch: as of `Counting`.
-    """
-
-    def __init__(self, head: Relation, runners: list[Runner], touch: Touch) -> None:
-        self.head, self.runners, self.touch = head, runners, touch
-
-    def update(self, first: bool) -> None:
-        """Fill it."""
-        head = self.head
-        new: list[PlainRow] = []
-        try:
-            for runner in self.runners:
-                for relation in runner.required:
-                    if not relation.rows:
-                        break
-                else:
-                    function = runner.functions.get(None)
-                    if function is None:
-                        runner.put(None, (), head.rows, new, [])
-                        continue
-                    try:  # as `put` does, without the call
-                        function((), head.rows, new, [])
-                    except Exception as error:
-                        runner.annotate(error)
-                        raise
-        finally:
-            if new:
-                self.touch(head)
-                if head.indexes or head.inserted:
-                    head.added(new)
-                else:
-                    head.inserted = new
 
 
 class Fixpoint:

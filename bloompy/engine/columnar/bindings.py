@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -113,9 +114,9 @@ class Expressions:
                 return self.some(test, binding)
         raise AssertionError(test)
 
+    @abstractmethod
     def some(self, test: Some, binding: Binding) -> Array:
         """For which bindings a pipeline leaves something; pipelines are run elsewhere."""
-        raise NotImplementedError
 
 
 _COMPARED: Mapping[str, Any] = {
