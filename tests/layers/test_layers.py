@@ -25,7 +25,7 @@ LAYERS = [
     ["bloompy.program"],
     ["bloompy.transports", "bloompy.stores", "bloompy.runtime"],
     ["bloompy"],  # the public names
-    ["bloompy.sim", "bloompy.testing", "bloompy.std"],
+    ["bloompy.sim", "bloompy.testing", "bloompy.std", "bloompy.pictures"],
     ["bloompy.tools", "bloompy.__main__"],
     ["bloompy_paxos"],
     ["bloompy_fs"],
