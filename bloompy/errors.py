@@ -258,3 +258,63 @@ class WireError(BloomError):
     """A frame that is malformed, oversized, undeclared or does not fit the schema."""
 
     code = "BLM406"
+
+
+# --- searching for failures -------------------------------------------------------------------------------------
+
+
+class NeverReached(BloomError):
+    """A campaign in which no run reached a state that the test declared by `sometimes`: it tested less than it claims.
+
+    Attributes:
+        names: of the states.
+    """
+
+    code = "BLM521"
+
+    def __init__(self, names: Sequence[str], runs: int) -> None:
+        self.names = tuple(names)
+        shown = ", ".join(map(repr, self.names))
+        super().__init__(
+            f"no run of {runs:,} reached sometimes({shown})",
+            hint="run more often, choose faults or operations that lead there, or correct the condition",
+        )
+
+
+class InjectedNothing(BloomError):
+    """A campaign in which a kind of fault was allowed and none was injected.
+
+    Attributes:
+        kinds: of the faults.
+    """
+
+    code = "BLM522"
+
+    def __init__(self, kinds: Sequence[str], runs: int) -> None:
+        self.kinds = tuple(kinds)
+        super().__init__(
+            f"no fault of the kind {', '.join(self.kinds)} was injected in {runs:,} {'run' if runs == 1 else 'runs'}",
+            hint="make it more probable, run longer or more often, or take it out of faults=Faults(…)",
+        )
+
+
+class NoProgress(BloomError):
+    """A goal that did not hold in time although the faults had stopped (liveness).
+
+    Attributes:
+        name: of the goal.
+        missing: what was missing, as the goal told it; None where it only said no.
+    """
+
+    code = "BLM523"
+
+    def __init__(self, name: str, within_s: float, missing: object, state: str) -> None:
+        self.name, self.missing = name, missing
+        what = "" if missing is None else f"; missing: {missing}"
+        super().__init__(f"{name}: not within {within_s:g} s after the faults had stopped{what}", hint=state)
+
+
+class NotDeterministic(BloomError):
+    """A test of which two runs from the same seed differ, so that nothing found by it could be shown again."""
+
+    code = "BLM524"
