@@ -21,7 +21,7 @@ from bloompy.engine.relation import Difference, Kind, Relation, Transient, cease
 from bloompy.engine.staged import Staged
 from bloompy.engine.support import Constants
 from bloompy.engine.template import Derive, Instance, Workspace
-from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Scope, Tick, Told
+from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Scope, Tick, Told, Waiting
 from bloompy.engine.variant import Variant
 from bloompy.errors import InvariantViolation, KeyConflict
 from bloompy.ir.nodes import Program, Rule
@@ -110,6 +110,11 @@ class Codegen:
             if self._relations[name].kind is not Kind.TABLE or pending.changes(self._relations[name].rows, name):
                 return True
         return False
+
+    def waiting(self) -> dict[str, dict[Key, Waiting]]:
+        """What the last tick's `<+ <- <+-` ask for, by collection and key."""
+        tables = {name: self._relations[name] for name in self._pending if self._relations[name].kind is Kind.TABLE}
+        return {name: each.waiting(tables[name].rows if name in tables else {}, name) for name, each in self._pending.items()}
 
     def tick(self, batch: Batch, commit: Commit | None = None) -> Tick:
         """Run one tick; if anything raises, nothing has happened."""

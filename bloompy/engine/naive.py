@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 from bloompy.analysis.dependencies import reads_tick, references
 from bloompy.analysis.strata import strata
 from bloompy.engine.query import Query
-from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick
+from bloompy.engine.tick import Batch, Change, Commit, Durable, Environment, PlainRow, Tick, Waiting
 from bloompy.errors import InvariantViolation, KeyConflict, RowError
 from bloompy.ir.nodes import Collection, Program, Rule
 from bloompy.ir.walk import head_names
@@ -151,6 +151,21 @@ class Naive:
             not self._is_table(name) or self._after(name, self._state.facts, pending, {}) != self.read(name)
             for name, pending in self._state.pending.items()
         )
+
+    def waiting(self) -> dict[str, dict[Key, Waiting]]:
+        """What the last tick's `<+ <- <+-` ask for, by collection and key."""
+        return {name: self._waiting(name, pending) for name, pending in self._state.pending.items()}
+
+    def _waiting(self, name: str, pending: Pending) -> dict[Key, Waiting]:
+        held = self.read(name) if self._is_table(name) else {}
+        after = self._after(name, self._state.facts, pending, {}) if held else {key: row for key, (row, _, _) in pending.places.items()}
+        found = {}
+        for key in dict.fromkeys([*pending.places, *(key for key, _ in pending.deletes)]):
+            row, _, upsert = pending.places.get(key, (None, "", False))
+            gone = [one for each, one in pending.deletes if each == key]
+            deleted = None if None in gone else tuple(one for one in gone if one is not None)
+            found[key] = Waiting(row, upsert, deleted, held.get(key), after.get(key))
+        return found
 
     def tick(self, batch: Batch, commit: Commit | None = None) -> Tick:
         """Run one tick; if anything raises, nothing has happened."""

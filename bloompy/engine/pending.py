@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from attrs import define, field
 
-from bloompy.engine.tick import Change, PlainRow
+from bloompy.engine.tick import Change, PlainRow, Waiting
 from bloompy.errors import KeyConflict
 from bloompy.ir.nodes import Rule
 from bloompy.schema import Key, Schema
@@ -136,6 +136,17 @@ class Pending:
 
     def _conflict(self, name: str, rows: tuple[PlainRow, PlainRow], origins: tuple[str, str]) -> KeyConflict:
         return KeyConflict(name, [self.shown(row) for row in rows], origins)
+
+    def waiting(self, rows: dict[Key, PlainRow], name: str) -> dict[Key, Waiting]:
+        """All of it by key, for a target that holds some rows."""
+        found = {}
+        for key in self.affected():
+            place, held = self.places.get(key), rows.get(key)
+            deleted = self.deletes.get(key, [])
+            gone = None if deleted is None else tuple(deleted)
+            row, upsert = (None, False) if place is None else (place.row, place.upsert)
+            found[key] = Waiting(row, upsert, gone, held, self.after(key, held, None, name))
+        return found
 
     def changes(self, rows: dict[Key, PlainRow], name: str) -> bool:
         """Whether applying it to a table would change something."""

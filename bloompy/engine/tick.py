@@ -145,6 +145,23 @@ class Durable:
         return not self.deleted and not self.upserted
 
 
+@frozen
+class Waiting:
+    """What `<+ <- <+-` ask of one key for the next tick.
+
+    Attributes:
+        row, upsert: the row to be there, if any, and whether it replaces another.
+        deleted: rows to go: None for whatever the key holds.
+        held, after: what the key holds now, and will hold if nothing else is staged for it.
+    """
+
+    row: PlainRow | None
+    upsert: bool
+    deleted: tuple[PlainRow, ...] | None
+    held: PlainRow | None
+    after: PlainRow | None
+
+
 Told: TypeAlias = "tuple[Mapping[str, list[PlainRow]], Mapping[str, list[PlainRow]]]"
 """Rows inserted and rows deleted, by collection."""
 
@@ -207,3 +224,10 @@ class Evaluator(Protocol):
 
     def workings(self) -> Workings:
         """What it shows of itself, for `explain`."""
+
+
+class Telling(Evaluator, Protocol):
+    """An evaluator that also tells what it will do next; codegen and naive do."""
+
+    def waiting(self) -> Mapping[str, Mapping[Key, Waiting]]:
+        """What the last tick's `<+ <- <+-` ask for, by collection and key: with the tables, all that the next tick depends on."""
