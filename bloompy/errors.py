@@ -260,6 +260,35 @@ class WireError(BloomError):
     code = "BLM406"
 
 
+# --- simulations --------------------------------------------------------------------------------------------------
+
+
+class SimulationError(BloomError):
+    """A simulated run that did not come to what was asked of it: a condition that never held, work that never ended."""
+
+    code = "BLM501"
+
+
+class DeadLetter(BloomError):
+    """A node of a simulation set a message aside because its tick raised; the error is the cause."""
+
+    code = "BLM502"
+
+
+class ClusterViolation(BloomError):
+    """Something that must hold over all nodes of a simulation does not.
+
+    Attributes:
+        found: what the check returned: False, or the rows in question.
+    """
+
+    code = "BLM503"
+
+    def __init__(self, name: str, found: object) -> None:
+        self.found = found
+        super().__init__(f"{name} does not hold" + ("" if found is False else f": {found!r:.500}"))
+
+
 # --- searching for failures -------------------------------------------------------------------------------------
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 
+from bloompy.analysis.dependencies import references
 from bloompy.analysis.strata import strata
 from bloompy.declarations import Collection, LatticeCollection, ModuleDeclaration, Param, Table
 from bloompy.engine.machine import Machine
 from bloompy.engine.tick import Environment, Evaluator, Scope, Tick
 from bloompy.errors import DeclarationError, InheritanceConflict, ParameterError, ReservedName, RuleError, UsageError
 from bloompy.ir import nodes
-from bloompy.ir.rewrite import prefixed
+from bloompy.ir.rewrite import of_cluster, prefixed
 from bloompy.lang.compile import check_helper, compile_method
 from bloompy.lang.methods import RuleMethod
 from bloompy.lang.scope import ClassScope
@@ -53,6 +54,8 @@ class Bloom:
     """
 
     program_ir: ClassVar[nodes.Program] = nodes.Program("Bloom", (), ())
+    cluster_ir: ClassVar[nodes.Program] = nodes.Program("Bloom", (), ())
+    """The invariants of the whole cluster, over the rows of all its nodes."""
     _declared: ClassVar[dict[str, _Declaration]] = {}
     _owners: ClassVar[dict[str, type[Bloom]]] = {}
     _own_rules: ClassVar[dict[str, tuple[list[nodes.Rule], list[nodes.Collection]]]] = {}
@@ -95,11 +98,12 @@ class Bloom:
         scope = _scope(cls, collections)
         for name, method in own.items():
             if isinstance(method, RuleMethod):
-                cls._own_rules[name] = compile_method(method, scope)
+                cls._own_rules[name] = compile_method(method, _cluster_scope(scope) if method.scope == "cluster" else scope)
         for name, value in cls.__dict__.items():
             if isinstance(value, FunctionType) and _is_helper(cls, name, value):
                 check_helper(value)
         cls.program_ir = _program(cls, collections)
+        cls.cluster_ir = _cluster_program(cls, collections)
         strata(cls.program_ir)
 
     def __init__(
@@ -388,13 +392,43 @@ def _program(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> n
     rules = [_bottom_rule(cls, one) for one in cls._declared.values() if isinstance(one, LatticeCollection)]
     temporaries: list[nodes.Collection] = []
     for name, declaration in cls._declared.items():
-        if isinstance(declaration, RuleMethod):
-            own_rules, own_temporaries = cls._owners[name]._own_rules[name]
-            rules += [attrs.evolve(each, scope=_scope_name(name, declaration)) for each in own_rules]
+        if isinstance(declaration, RuleMethod) and declaration.scope == "node":
+            own_rules, own_temporaries = _own(cls, name, declaration)
+            rules += own_rules
             temporaries += own_temporaries
         elif isinstance(declaration, ModuleDeclaration):
             rules += prefixed(_inner(declaration).program_ir, name, SHARED).rules
     return nodes.Program(cls.__qualname__, (*collections.values(), *temporaries), tuple(rules), tuple(_defaults(cls, "")))
+
+
+def _own(cls: type[Bloom], name: str, method: RuleMethod) -> tuple[list[nodes.Rule], list[nodes.Collection]]:
+    """The rules and temporaries of a rule method."""
+    rules, temporaries = cls._owners[name]._own_rules[name]
+    return [attrs.evolve(each, scope=_scope_name(name, method)) for each in rules], temporaries
+
+
+def _cluster_scope(scope: ClassScope) -> ClassScope:
+    """What invariants of the cluster can name: the rows of all nodes, each with the node that holds it."""
+    return attrs.evolve(scope, collections={name: of_cluster(one) for name, one in scope.collections.items()})
+
+
+def _cluster_program(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> nodes.Program:
+    """The invariants of the cluster, own, inherited and of inner modules."""
+    rules: list[nodes.Rule] = []
+    found: list[nodes.Collection] = []
+    for name, declaration in cls._declared.items():
+        if isinstance(declaration, RuleMethod) and declaration.scope == "cluster":
+            own_rules, temporaries = _own(cls, name, declaration)
+            rules += own_rules
+            found += temporaries
+        elif isinstance(declaration, ModuleDeclaration):
+            inner = prefixed(_inner(declaration).cluster_ir, name, SHARED)
+            rules += inner.rules
+            found += [one for one in inner.collections if one.kind == "temporary"]
+    if rules:
+        read = {reference.collection for rule in rules for reference in references(rule, {})}
+        found += [of_cluster(one) for name, one in collections.items() if name in read]
+    return nodes.Program(f"{cls.__qualname__} cluster", tuple(found), tuple(rules), tuple(_defaults(cls, "")))
 
 
 _BOTTOM = "\u00b7bottom"

@@ -51,6 +51,7 @@ class Machine:
         now: time of the last committed tick, in seconds of the clock.
         lock: held while a tick runs and by every read, so that readers of other threads see whole ticks.
         on_stage: called, in any thread, after something was staged.
+        on_tick: called with the input of each tick that happened, and the tick.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Machine:
         self.step, self.now = 0, 0.0
         self.lock = threading.RLock()
         self.on_stage: Callable[[], None] | None = None
+        self.on_tick: Callable[[Batch, Tick], None] | None = None
         self._environment, self._make, self._seed = environment, evaluator, seed
         self._evaluator: Evaluator | None = None
         self._random = self._draws()
@@ -209,6 +211,8 @@ class Machine:
                 error.batch = batch  # type: ignore[attr-defined]
                 raise
             self.step, self.now = batch.step, batch.now
+            if self.on_tick is not None:
+                self.on_tick(batch, tick)
             return tick
 
     def notify(self, tick: Tick) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from bloompy.ir.nodes import Aggregate, Collection, Parameter, Program, Rule
+from bloompy.schema import Column, schema_of
 
 T = TypeVar("T")
 
@@ -34,6 +35,21 @@ def rebuild(node: T, change: Callable[[Any], Any]) -> T:
             if new is not old:
                 below[attribute.name] = new
     return cast(T, change(attrs.evolve(whole, **below) if below else node))
+
+
+AT_NODE = "at_node"
+"""The first column of every collection as invariants of the cluster see it."""
+
+
+def of_cluster(collection: Collection) -> Collection:
+    """The rows of a collection at all nodes, as one table: each begins with the address of its node, which is part of the key.
+
+    Raises:
+        SchemaError: where it has a column of that name already.
+    """
+    columns = [Column(AT_NODE, str, "str"), *(attrs.evolve(column, address=False) for column in collection.schema.columns)]
+    schema = schema_of(columns, collection.span)
+    return attrs.evolve(collection, kind="table", schema=schema, durable=False, period=None, lattice=False)
 
 
 def prefixed(program: Program, prefix: str, shared: frozenset[str]) -> Program:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, overload
 
 from bloompy.errors import DeclarationError, UsageError
 from bloompy.span import Span
 
 MethodKind: TypeAlias = Literal["rule", "bootstrap", "invariant"]
+InvariantScope: TypeAlias = Literal["node", "cluster"]
 
 
 class RuleMethod:
@@ -17,10 +19,11 @@ class RuleMethod:
     Attributes:
         function: the function as written.
         kind: what its statements are.
+        scope: whose rows they see: those of the node itself, or, for invariants in a simulation, of the whole cluster.
     """
 
-    def __init__(self, function: FunctionType, kind: MethodKind) -> None:
-        self.function, self.kind = function, kind
+    def __init__(self, function: FunctionType, kind: MethodKind, scope: InvariantScope = "node") -> None:
+        self.function, self.kind, self.scope = function, kind, scope
         self.__doc__, self.__name__ = function.__doc__, function.__name__
 
     def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
@@ -44,12 +47,33 @@ def bootstrap(function: Any) -> RuleMethod:
     return _decorated(function, "bootstrap")
 
 
-def invariant(function: Any) -> RuleMethod:
-    """Make a method's statements queries that must stay empty; a row there is an InvariantViolation."""
-    return _decorated(function, "invariant")
+@overload
+def invariant(function: Any, /) -> RuleMethod: ...
 
 
-def _decorated(function: Any, kind: MethodKind) -> RuleMethod:
+@overload
+def invariant(*, scope: InvariantScope) -> Callable[[Any], RuleMethod]: ...
+
+
+def invariant(function: Any = None, /, *, scope: InvariantScope = "node") -> RuleMethod | Callable[[Any], RuleMethod]:
+    """Make a method's statements queries that must stay empty; a row there is an InvariantViolation.
+
+    Args:
+        scope: "node": of the node's own rows, in every tick. `@invariant(scope="cluster")`: of the rows of all nodes together, after
+            every tick of any, in a simulation only; each row then has one more column in front, `at_node`, the address of the node
+            that holds it, as part of its key.
+
+    Raises:
+        DeclarationError: for another scope.
+    """
+    if scope not in ("node", "cluster"):
+        raise DeclarationError(f"@invariant(scope={scope!r})", Span.of_caller(1), hint='the scope is "node" or "cluster"')
+    if function is None:
+        return lambda method: _decorated(method, "invariant", scope)
+    return _decorated(function, "invariant", scope)
+
+
+def _decorated(function: Any, kind: MethodKind, scope: InvariantScope = "node") -> RuleMethod:
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
         what = "a lambda" if isinstance(function, FunctionType) else f"a {type(function).__name__}"
         raise DeclarationError(
@@ -61,4 +85,4 @@ def _decorated(function: Any, kind: MethodKind) -> RuleMethod:
             Span.of_code(function.__code__),
             hint=f"write `def {function.__name__}(self):`; constants of the instance are params",
         )
-    return RuleMethod(function, kind)
+    return RuleMethod(function, kind, scope)

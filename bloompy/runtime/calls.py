@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from attrs import define
 
@@ -13,6 +12,19 @@ from bloompy.ir.nodes import Collection, Program
 
 _Columns: TypeAlias = tuple[str, tuple[int, ...]]
 """A reply collection and the positions in it of the columns that correlate."""
+
+
+class Answer(Protocol):
+    """Where a reply goes: a future of whatever runs the node."""
+
+    def done(self) -> bool:
+        """Whether a reply, or an error, has come."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Have it be there."""
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Have it fail."""
 
 
 @define(eq=False)
@@ -29,7 +41,7 @@ class Call:
     row: PlainRow
     columns: _Columns
     values: tuple[Any, ...]
-    answer: asyncio.Future[Any]
+    answer: Answer
 
 
 class Calls:
@@ -40,15 +52,15 @@ class Calls:
         self._waiting: dict[_Columns, dict[tuple[Any, ...], list[Call]]] = {}
         self._correlations: dict[tuple[str, str], tuple[_Columns, tuple[int, ...]]] = {}
 
-    def expect(self, request: str, row: PlainRow, reply: str) -> Call:
-        """Wait for the first row of `reply` that has the key columns of the request.
+    def expect(self, request: str, row: PlainRow, reply: str, answer: Answer) -> Call:
+        """Have the first row of `reply` that has the key columns of the request be the answer.
 
         Raises:
             UsageError: for collections that do not exist or have no such columns in common.
         """
         columns, positions = self._correlation(request, reply)
         values = tuple([row[i] for i in positions])
-        call = Call(request, row, columns, values, asyncio.get_running_loop().create_future())
+        call = Call(request, row, columns, values, answer)
         self._waiting.setdefault(columns, {}).setdefault(values, []).append(call)
         return call
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -24,6 +25,7 @@ class Counters:
         callback_errors: exceptions of callbacks given to `on_insert`.
         refused: what was not taken in, by reason: "malformed", "oversized", "undeclared", "unfit" (for the schema),
             "unauthenticated", "overloaded", "unreachable".
+        clock: seconds, by which the log is kept short.
     """
 
     ticks: int = 0
@@ -34,12 +36,13 @@ class Counters:
     dead_letters: int = 0
     callback_errors: int = 0
     refused: Counter[str] = field(factory=Counter)
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
     _logged: dict[str, float] = field(factory=dict, repr=False)
 
     def refuse(self, peer: str, reason: str, error: Exception) -> None:
         """Count and log what was not taken in; at most one line a second and reason, so that nobody can fill the log."""
         self.refused[reason] += 1
-        now = time.monotonic()
+        now = self.clock()
         if now - self._logged.get(reason, -_LOG_EVERY_S) >= _LOG_EVERY_S:
             self._logged[reason] = now
             _LOG.warning("refused from %r: %s: %s (%d so far)", peer, reason, _plain(error), self.refused[reason])

@@ -207,10 +207,12 @@ class Driver:
     def _release(self) -> None:
         """Send, then call back: the ticks done are safe, and nothing of them can be taken back."""
         done, self._done = self._done, []
+        if done:
+            self.safe()
         for tick in done:
             for channel, rows in tick.sent.items():
                 if channel in self._stdio:
-                    _print(rows)
+                    self.show(rows)
         if done:
             self.outbox.flush()
         for tick in done:
@@ -220,6 +222,17 @@ class Driver:
             except Exception:
                 self.counters.callback_errors += 1
                 _LOG.exception("a callback of on_insert raised; the tick stays")
+
+    def safe(self) -> None:
+        """Called when ticks are safe, before anything of them leaves. For those who watch."""
+
+    def show(self, rows: list[PlainRow]) -> None:
+        """Print the lines of a `stdio`."""
+        try:
+            for row in rows:
+                print(row[0], flush=True)
+        except (OSError, ValueError) as error:  # the reader of a pipe has gone, or the terminal does not have the characters
+            _LOG.warning("not printed: %s", error)
 
     # -- splitting (design §3.6)
 
@@ -263,11 +276,3 @@ def _with_messages(batch: Batch, messages: dict[str, list[PlainRow]]) -> Batch:
     for channel, rows in messages.items():
         events[channel] = (*events[channel], *rows) if channel in events else tuple(rows)
     return Batch(batch.step, batch.now, batch.rand, batch.changes, events)
-
-
-def _print(rows: list[PlainRow]) -> None:
-    try:
-        for row in rows:
-            print(row[0], flush=True)
-    except (OSError, ValueError) as error:  # the reader of a pipe has gone, or the terminal does not have the characters
-        _LOG.warning("not printed: %s", error)

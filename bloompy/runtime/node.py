@@ -225,16 +225,17 @@ class Node(Generic[P]):
             raise UsageError(f"timeout_s={timeout_s!r}", hint="give seconds")
         declared = driver.calls.collection(request)
         plain = declared.schema.check(request, row)
-        call = driver.calls.expect(request, plain, reply)
+        answer = self._loop.create_future()
+        call = driver.calls.expect(request, plain, reply, answer)
         try:
             if declared.kind == "channel":
                 driver.outbox.add(request, (plain,))
                 driver.wake()
             else:
                 self._machine.stage(request, "insert", (plain,))
-            timer = self._loop.call_later(timeout_s, _expire, call.answer, request, plain, reply, timeout_s)
+            timer = self._loop.call_later(timeout_s, _expire, answer, request, plain, reply, timeout_s)
             try:
-                return await call.answer
+                return await answer
             finally:
                 timer.cancel()
         finally:

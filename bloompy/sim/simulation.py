@@ -1,0 +1,580 @@
+"""`Simulation`: many nodes in one process, in virtual time, under faults, the same from the same seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from inspect import iscoroutine
+from random import Random
+from typing import Any, Literal, TypeVar
+
+from bloompy.engine.tick import Batch, PlainRow, Tick
+from bloompy.errors import ClusterViolation, InvariantViolation, SimulationError, StoreError, UsageError
+from bloompy.program import Bloom
+from bloompy.runtime.limits import Limits
+from bloompy.sim.clock import Agenda, Call
+from bloompy.sim.cluster import Watchdog
+from bloompy.sim.faults import Faults, between
+from bloompy.sim.network import Frame, Hold, Link, Network, Partition
+from bloompy.sim.node import Crashed, SimNode
+from bloompy.sim.schedule import Decisions, Schedule
+from bloompy.sim.tasks import Answer, Task
+from bloompy.sim.trace import Event, EventKind, Rows, Trace
+
+T = TypeVar("T")
+
+_MOST_EVENTS = 1_000_000
+_CRASH_CHANCES = (0.3, 0.1, 0.03)
+_RARE = 0.05
+_ANYBODY: frozenset[str] = frozenset()
+
+
+class Simulation:
+    """Nodes, a network, disks and clocks in virtual time. The programs, and the runtime that drives them, are those of production.
+
+        sim = Simulation(seed=7, faults=Faults.mix())
+        a, b = (sim.add(Store, name) for name in "ab")
+        a.put.insert(("k", 1))
+        sim.run(until=10)
+
+    A run is a function of what is done with the simulation, its seed and its schedule: `sim.schedule` is all that went otherwise
+    than by default, and `Simulation(seed, schedule=…)` repeats exactly that. An invariant that is violated at any node, one of the
+    cluster, a message that made its tick fail, and a node that ends by an error are raised out of `run`.
+
+    Args:
+        seed: of everything that is drawn.
+        faults: what goes wrong at random; nothing by default.
+        schedule: what goes wrong, exactly; then nothing is drawn.
+        latency_s: seconds that a frame takes.
+        order: "latency": frames arrive as late as links and delays have it. "pct": links differ widely, and `depth - 1` frames
+            arrive very late, which finds rare orders (Ozkan et al., OOPSLA 2018).
+        depth, frames: for "pct", the number of ordered events that a fault is thought to need, and of frames in a run.
+        trace: keep what happens, for pictures and provenance.
+        dead_letters: "fail", or "allow" messages that make their tick fail.
+        limits: bounds of every node.
+        start_s: time at which it begins.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        faults: Faults | None = None,
+        schedule: Schedule | None = None,
+        latency_s: float = 0.001,
+        order: Literal["latency", "pct"] = "latency",
+        depth: int = 3,
+        frames: int = 100,
+        trace: bool = True,
+        dead_letters: Literal["fail", "allow"] = "fail",
+        limits: Limits | None = None,
+        start_s: float = 0.0,
+    ) -> None:
+        if order not in ("latency", "pct"):
+            raise UsageError(f"order={order!r}", hint='"latency" or "pct"')
+        if dead_letters not in ("fail", "allow"):
+            raise UsageError(f"dead_letters={dead_letters!r}", hint='"fail" or "allow"')
+        self.seed, self.order, self.dead_letters, self.limits = seed, order, dead_letters, limits or Limits()
+        self.agenda = Agenda(start_s)
+        self.counts: Counter[str] = Counter()
+        self.reached: Counter[str] = Counter()
+        self.trace = Trace()
+        self.nodes: dict[str, SimNode] = {}
+        self.faults = faults or Faults()
+        self._decisions = Decisions(schedule, Random(f"{seed} faults"))
+        draws = self._decisions.draws
+        self._mix = self.faults.swarm(draws) if draws is not None else Faults()
+        self._left = Counter(crash=self._mix.crashes, pause=self._mix.pauses, disk=self._mix.disk_errors)
+        self._crash_chance = _CRASH_CHANCES[int(draws.random() * len(_CRASH_CHANCES))] if draws is not None else 0.0
+        self._crashes = self._decisions.may("crash") and bool(schedule or self._mix.crashes)
+        self.network = Network(
+            self.agenda,
+            self._decisions,
+            self._mix,
+            latency_s,
+            order,
+            (depth, frames),
+            self._deliver,
+            self.told_frame,
+            self.counts,
+            lambda: self.nodes,
+        )
+        self._tracing = trace
+        self._failure: BaseException | None = None
+        self._always: list[tuple[str, Callable[[], object]]] = []
+        self._watchdogs: dict[type[Bloom], Watchdog] = {}
+        self._drawn = self._operations = self._events = 0
+        self._rows: tuple[Frame | None, Rows] = (None, {})
+        self._tasks: list[Task] = []
+
+    def __repr__(self) -> str:
+        up = sum(node.up for node in self.nodes.values())
+        return f"<Simulation of {len(self.nodes)} nodes, {up} up, at {self.now:.6g} s, seed {self.seed}, {len(self.schedule)} decisions>"
+
+    def _repr_html_(self) -> str:
+        return self.trace._repr_html_()
+
+    # -- nodes
+
+    def add(
+        self,
+        program: type[Bloom] | Callable[..., Bloom],
+        address: str,
+        *,
+        store: bool | None = None,
+        setup: Callable[[SimNode], object] | None = None,
+        **parameters: Any,
+    ) -> SimNode:
+        """Start a node, now.
+
+        Args:
+            program: the class; or a function of `me`, `seed` and `clock` (by name) that makes the instance. Each restart makes one.
+            address: unique, as rules know it.
+            store: whether durable tables have a disk; by default if there are any.
+            setup: called with the node at each of its starts, for input that is not durable.
+            **parameters: for the class: params, and options such as evaluator="naive".
+
+        Raises:
+            UsageError: for an address in use, and an instance in place of a class.
+        """
+        if address in self.nodes:
+            raise UsageError(f"there is a node {address!r} already", hint="give each node an address of its own")
+        if isinstance(program, Bloom) or not callable(program):
+            raise UsageError(f"{program!r} is no class of programs", hint="give the class, since a restart needs a new instance")
+
+        def make(**options: Any) -> Bloom:
+            return program(**options, **parameters)
+
+        declared = getattr(program, "program_ir", None)
+        durable = declared is not None and any(one.durable for one in declared.collections)
+        node = SimNode(self, address, make, durable if store is None else store, setup)
+        self.nodes[address] = node
+        self._set_clock(node)
+        node.begin()
+        return node
+
+    def __getitem__(self, address: str) -> SimNode:
+        return self.nodes[address]
+
+    def __iter__(self) -> Iterator[SimNode]:
+        return iter(self.nodes.values())
+
+    @property
+    def up(self) -> list[SimNode]:
+        """The nodes that run."""
+        return [node for node in self.nodes.values() if node.up]
+
+    # -- time
+
+    @property
+    def now(self) -> float:
+        """Seconds of virtual time."""
+        return self.agenda.now
+
+    def run(self, until: float | None = None, *, for_s: float | None = None) -> None:
+        """Run until a time, or for some seconds.
+
+        Raises:
+            whatever fails: see the class.
+        """
+        end = until if until is not None else self.now + (for_s or 0.0)
+        if (until is None) == (for_s is None) or end < self.now:
+            raise UsageError(f"run({until!r}, for_s={for_s!r}) at {self.now:g} s", hint="give a time to come, or for_s=seconds")
+        self._run(end, lambda: False)
+        self.agenda.now = max(self.now, end)
+
+    def run_until(self, condition: Callable[[], object], limit_s: float = 60.0) -> None:
+        """Run until a condition holds, asked after every event.
+
+        Raises:
+            SimulationError: if it does not within the limit.
+        """
+        end = self.now + limit_s
+        if not self._run(end, condition):
+            self.agenda.now = end
+            raise SimulationError(f"the condition did not hold within {limit_s:g} s", hint=self._state())
+
+    def settle(self, limit_s: float = 60.0) -> None:
+        """Run until nothing is under way: no frame, no pending tick, no restart, no client; only timers of nodes are left.
+
+        Raises:
+            SimulationError: if that is not so within the limit.
+        """
+        end = self.now + limit_s
+        if not self._run(end, lambda: self.agenda.busy == 0):
+            raise SimulationError(f"there was still something under way after {limit_s:g} s", hint=self._state())
+
+    def step(self) -> bool:
+        """Let the next thing happen; returns whether there was any."""
+        if self.agenda.next() is None:
+            return False
+        self._make(self.agenda.pop())
+        self._check()
+        return True
+
+    def at(self, when: float, callback: Callable[[], object]) -> Call:
+        """Have a callback called at a time; `.cancel()` what is returned to have it not."""
+        return self.agenda.at(when, lambda: _called(callback))
+
+    def sleep(self, seconds: float) -> Answer:
+        """For coroutines of `spawn`: `await sim.sleep(0.5)`."""
+        answer = Answer()
+        self.agenda.at(self.now + seconds, lambda: answer.set_result(None))
+        return answer
+
+    def spawn(self, work: Any, *arguments: Any) -> Task:
+        """Run a client: a coroutine, or a coroutine function with its arguments. An error in it that nobody awaits fails the run."""
+        coroutine = work if iscoroutine(work) else work(*arguments)
+        if not iscoroutine(coroutine):
+            raise UsageError(f"{work!r} is no coroutine", hint="give an `async def`, and await sim.sleep(…) and node.call(…) in it")
+        task = Task(coroutine, lambda callback: self.agenda.at(self.now, callback), lambda error: self.fail(error, None))
+        self._tasks.append(task)
+        return task
+
+    # -- faults by hand
+
+    def link(self, source: str, destination: str) -> Link:
+        """One direction between two nodes, whose latency and faults can be set."""
+        return self.network.link(source, destination)
+
+    def partition(
+        self, group: Collection[str] | str, other: Collection[str] | str | None = None, *, one_way: bool = False, for_s: float | None = None
+    ) -> Partition:
+        """Let two groups of nodes hear nothing of each other.
+
+        Args:
+            group: addresses, or one.
+            other: those on the other side; by default all others.
+            one_way: only frames from the first group to the other are lost.
+            for_s: seconds; by default until `heal`.
+        """
+        first = {group} if isinstance(group, str) else set(group)
+        second = set(self.nodes) - first if other is None else {other} if isinstance(other, str) else set(other)
+        found = self.network.partition(first, second, one_way, for_s)
+        arrow = "->" if one_way else "|"
+        self.note_fault(f"partition: {', '.join(sorted(first))} {arrow} {', '.join(sorted(second))}")
+        return found
+
+    def heal(self) -> None:
+        """End all partitions and holds."""
+        self.network.heal()
+        self.note_fault("all partitions end")
+
+    def hold(self, source: str | None = None, destination: str | None = None) -> Hold:
+        """Hold frames back from now on, on one link, or on all of a source, of a destination, or of all nodes known now."""
+        names = list(self.nodes)
+        sources, destinations = [source] if source is not None else names, [destination] if destination is not None else names
+        return Hold(self.network, [self.link(one, other) for one in sources for other in destinations if one != other])
+
+    def calm(self, *, restart: Sequence[str] | None = None) -> None:
+        """End all faults: partitions heal, nothing goes wrong any more, and nodes that are down restart.
+
+        Args:
+            restart: only these; by default all but those whose disk is damaged.
+        """
+        self._decisions.calm()
+        self._left.clear()
+        self._crashes = False
+        self.network.calm()
+        for node in self.nodes.values():
+            node.pauses = [(start, end) for start, end in node.pauses if start <= self.now]
+            if not node.up and (node.address in restart if restart is not None else not isinstance(node.ended_by, StoreError)):
+                node.begin()
+        self.note_fault("the faults end")
+
+    # -- what the test draws
+
+    def integer(self, low: int, high: int) -> int:
+        """A whole number, both ends included; shrinks to the lowest."""
+        offset = self._draw(lambda random: int(random.random() * (high - low + 1)))
+        return low + max(0, min(int(offset), high - low))
+
+    def chance(self, share: float) -> bool:
+        """True with a probability; shrinks to False."""
+        return bool(self._draw(lambda random: int(random.random() < share)))
+
+    def choose(self, options: Sequence[T]) -> T:
+        """One of a sequence; shrinks to the first."""
+        return options[self.integer(0, len(options) - 1)]
+
+    def operations(self, count: int, make: Callable[[int], T]) -> Iterator[T]:
+        """`make(0)` to `make(count - 1)`; shrinking leaves some out."""
+        for number in range(count):
+            self._operations += 1
+            if self._decisions.decide("skip", (self._operations,)) is None:
+                yield make(number)
+
+    def _draw(self, draw: Callable[[Random], int]) -> int:
+        self._drawn += 1
+        found = self._decisions.decide("draw", (self._drawn,), lambda random: draw(random) or None)
+        return 0 if found is None else int(found)
+
+    # -- what must hold, and what should happen
+
+    def always(self, check: Callable[[], object], name: str | None = None) -> Callable[[], object]:
+        """Have something hold over the whole cluster after every tick of any node.
+
+        Args:
+            check: returns False or rows that must not be there to fail; None, True, or nothing in it to pass. It may raise.
+            name: for the failure; by default that of the function.
+        """
+        self._always.append((name or str(getattr(check, "__name__", "the check")), check))
+        return check
+
+    def sometimes(self, name: str, condition: object = True) -> bool:
+        """Count that an interesting state was reached; a campaign in which no run reached it fails. Returns whether it was."""
+        self.reached[name] += bool(condition)
+        return bool(condition)
+
+    @property
+    def schedule(self) -> Schedule:
+        """All that went otherwise than by default so far."""
+        return self._decisions.taken()
+
+    # -- provenance
+
+    def why(self, node: str, collection: str, row: Any, **options: Any) -> Any:
+        """Why a row holds, or held, at a node: its derivation across ticks and nodes (see `bloompy.sim.provenance`)."""
+        from bloompy.sim.provenance import why  # asked for by few
+
+        return why(self, node, collection, row, **options)
+
+    def why_not(self, node: str, collection: str, row: Any, **options: Any) -> Any:
+        """Why a row does not hold at a node: which rule came nearest, and what was missing."""
+        from bloompy.sim.provenance import why_not
+
+        return why_not(self, node, collection, row, **options)
+
+    # -- told by nodes and network
+
+    def fail(self, error: BaseException, node: SimNode | None) -> None:
+        """Have the run end by an error; the first counts."""
+        if self._failure is None:
+            if node is not None:
+                error.add_note(f"at {node.address}, {self.now:.6g} s")
+            self._failure = error
+
+    def started(self, node: SimNode) -> None:
+        """A node begins an incarnation."""
+        if Watchdog.applies(node.program) and type(node.program) not in self._watchdogs:
+            self._watchdogs[type(node.program)] = Watchdog(node.program)
+        self._note("start" if node.incarnation == 1 else "restart", node)
+
+    def restored(self, node: SimNode, tables: Mapping[str, list[PlainRow]]) -> None:
+        """A node found rows on its disk."""
+        watchdog = self._watchdogs.get(type(node.program))
+        if watchdog is not None:
+            watchdog.restored(node.address, tables)
+
+    def ended(self, node: SimNode, kind: EventKind, text: str) -> None:
+        """A node went down."""
+        watchdog = self._watchdogs.get(type(node.program))
+        if watchdog is not None:
+            watchdog.crashed(node.address)
+        self._note(kind, node, text)
+
+    def ticked(self, node: SimNode, batch: Batch, tick: Tick) -> None:
+        """A tick of a node is safe."""
+        if self._tracing:
+            self._note("tick", node, batch=batch, tick=tick)
+        watchdog = self._watchdogs.get(type(node.program))
+        if watchdog is not None:
+            try:
+                watchdog.ticked(node.address, tick, self.now)
+            except InvariantViolation as violation:
+                self.fail(violation, node)
+        for name, check in self._always:
+            self._ask(name, check, node)
+        if self._left["pause"] and self._decisions.draws is not None:
+            self._draw_pause(node, self._decisions.draws)
+
+    def told_frame(self, kind: EventKind, frame: Frame, text: str) -> None:
+        """Something happened to a frame."""
+        if not self._tracing:
+            return
+        here, there = (frame.source, frame.destination) if kind not in ("deliver", "refuse") else (frame.destination, frame.source)
+        node = self.nodes.get(here)
+        event = Event(len(self.trace) + 1, self.now, kind, here, there, frame=frame.number, ordinal=frame.ordinal, text=text)
+        if node is not None:
+            event.incarnation, event.step = node.incarnation, node.safe_step
+        event.rows = self._rows_of(frame)
+        self.trace.events.append(event)
+
+    def printed(self, node: SimNode, lines: list[str]) -> None:
+        """A node printed lines."""
+        for text in lines:
+            self._note("operation", node, f"prints {text!r}")
+
+    def operation(self, node: SimNode, text: str) -> None:
+        """A client asked for something, or was answered."""
+        self._note("operation", node, text)
+
+    def note_fault(self, text: str, node: str = "") -> None:
+        """A fault by hand, for the trace."""
+        self.counts["by hand"] += 1
+        if self._tracing:
+            self.trace.events.append(Event(len(self.trace) + 1, self.now, "fault", node, text=text))
+
+    def crash_at(self, node: SimNode, point: str, number: int) -> Any:
+        """How a node crashes at a point: [seconds down or None, "crash", "power" or "wipe"]; None if it does not."""
+        if not self._crashes:
+            return None
+        return self._decisions.decide("crash", (node.address, point, number), lambda random: self._draw_crash(node, point, random))
+
+    def disk_error(self, node: SimNode, number: int) -> StoreError | None:
+        """The error of a synchronisation, if it fails."""
+        found = self._decisions.decide("disk", (node.address, number), lambda random: self._draw_disk(node, random))
+        if found is None:
+            return None
+        why, down = found
+        self.counts["disk"] += 1
+        if down is not None:
+            self.agenda.at(self.now + float(down), lambda: None if node.up else node.begin())
+        return StoreError(f"the disk failed: {why}")
+
+    def rot(self, node: SimNode) -> None:
+        """Let a bit of a node's disk rot before it restarts, if that was decided."""
+        if node.incarnation > 1 and node.disk is not None:
+            share = self._mix.rot
+
+            def draw(random: Random) -> int | None:
+                return int(random.random() * 100_000) if share and random.random() < share else None
+
+            position = self._decisions.decide("rot", (node.address, node.incarnation), draw)
+            if position is not None and node.disk.rot(int(position)):
+                self.counts["rot"] += 1
+
+    # -- inside
+
+    def _run(self, end: float, enough: Callable[[], object]) -> bool:
+        """Let things happen until a time or a condition; returns whether the condition holds."""
+        agenda = self.agenda
+        before = self._events
+        while True:
+            self._check()
+            if enough():
+                return True
+            due = agenda.next()
+            if due is None or due > end:
+                return False
+            if self._events - before >= _MOST_EVENTS:
+                raise SimulationError(f"more than {_MOST_EVENTS:,} events until {self.now:g} s: does it go on without end?")
+            self._make(agenda.pop())
+
+    def _make(self, call: Call) -> None:
+        """Make a call, unless its node stands still; and let the node crash in it."""
+        node = call.owner
+        self._events += 1
+        if not isinstance(node, SimNode):
+            call.callback()
+            return
+        end = node.paused_until(self.now)
+        if end is not None:
+            self.agenda.defer(call, end)
+            return
+        before = node.tick_count
+        try:
+            call.callback()
+            if self._crashes:
+                for number in range(before + 1, node.tick_count + 1):
+                    node.crash_point("tick", number)
+        except Crashed as crashed:
+            node.crashed(crashed.down)
+        if node.failed_store():
+            node.stop_failed()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _ask(self, name: str, check: Callable[[], object], node: SimNode) -> None:
+        found = check()
+        if found is False or (found is not None and found is not True and bool(found)):
+            self.fail(ClusterViolation(name, found), node)
+
+    def _deliver(self, frame: Frame) -> None:
+        node = self.nodes.get(frame.destination)
+        if node is None:
+            self.network.lose(frame, "there is no such node")
+        else:
+            node.take_frame(frame)
+
+    def _note(self, kind: EventKind, node: SimNode, text: str = "", batch: Batch | None = None, tick: Tick | None = None) -> None:
+        if self._tracing:
+            event = Event(len(self.trace) + 1, self.now, kind, node.address, "", node.incarnation, node.safe_step, text=text)
+            event.batch, event.tick = batch, tick
+            self.trace.events.append(event)
+
+    def _rows_of(self, frame: Frame) -> Rows:
+        """What a frame holds, as its sender means it."""
+        known, rows = self._rows
+        if known is not None and known.number == frame.number:
+            return rows
+        node = self.nodes.get(frame.source)
+        found: dict[str, list[PlainRow]] = {}
+        if node is not None and frame.whole:
+            for channel, more in node.driver.decoded(frame.data):
+                found.setdefault(channel, []).extend(more)
+        self._rows = frame, found
+        return found
+
+    def _set_clock(self, node: SimNode) -> None:
+        address = node.address
+        free = address not in self._mix.spare
+        mix = self._mix if free else Faults()
+        skew = self._decisions.decide("skew", (address,), lambda random: _either_way(random, mix.skew_s))
+        drift = self._decisions.decide("drift", (address,), lambda random: _rate(random, mix.drift))
+        self.counts.update(kind for kind, value in (("skew", skew), ("drift", drift)) if value is not None)
+        node.own_clock.set(float(skew or 0.0), float(drift or 1.0))
+        for one in self._decisions.given("pause"):
+            if one.at[0] == address:
+                self.counts["pause"] += 1
+                node.pauses.append((float(one.value[0]), float(one.value[0]) + float(one.value[1])))
+
+    def _may(self, kind: str, node: SimNode) -> bool:
+        until = self._mix.until_s
+        return self._left[kind] > 0 and node.address not in self._mix.spare and (until is None or self.now < until)
+
+    def _draw_crash(self, node: SimNode, point: str, random: Random) -> Any:
+        if not self._may("crash", node) or random.random() >= self._crash_chance:
+            return None
+        self._left["crash"] -= 1
+        mix, how, draw = self._mix, "crash", random.random()
+        if node.disk is not None and draw < mix.power_loss + mix.wipe:
+            how = "power" if draw < mix.power_loss else "wipe"
+        down = None if random.random() < mix.forever else between(random, mix.down_s)
+        return [down, how]
+
+    def _draw_disk(self, node: SimNode, random: Random) -> Any:
+        if not self._may("disk", node) or random.random() >= _RARE:
+            return None
+        self._left["disk"] -= 1
+        return ["input/output error" if random.random() < 0.5 else "no space left", between(random, self._mix.down_s)]
+
+    def _draw_pause(self, node: SimNode, random: Random) -> None:
+        if self._may("pause", node) and random.random() < _RARE:
+            self._left["pause"] -= 1
+            start, length = round(self.now + 1e-6, 6), between(random, self._mix.pause_s)
+            self.counts["pause"] += 1
+            self._decisions.note("pause", (node.address, len(node.pauses)), [start, length])
+            node.pauses.append((start, start + length))
+
+    def _state(self) -> str:
+        down = [node.address for node in self.nodes.values() if not node.up]
+        waiting = sum(not task.done() for task in self._tasks)
+        return f"at {self.now:.6g} s: {self.agenda.busy} calls under way, {waiting} clients waiting" + (
+            f", down: {', '.join(down)}" if down else ""
+        )
+
+
+def _called(callback: Callable[[], object]) -> None:
+    callback()
+
+
+def _either_way(random: Random, most: float) -> float | None:
+    return round((2 * random.random() - 1) * most, 6) or None if most else None
+
+
+def _rate(random: Random, most: float) -> float | None:
+    return round(1 + (2 * random.random() - 1) * most, 6) if most else None
