@@ -29,7 +29,7 @@ class Heartbeats(Bloom):
         suspects: who is suspected, in every tick.
     """
 
-    peers = param(())
+    peers: tuple[str, ...] = param(())
     interval_s = param(1.0)
     beat = periodic(interval_s)
 
@@ -104,13 +104,13 @@ class FailureDetector(Heartbeats):
         # last(P, now, timeout_s) @next :- watched(P).
         self.last <+- ((w.peer, self.now, self.timeout_s) for w in self.watched)
         # last(P, now, T) @next :- fresh(P), last(P, _, T), not suspected(P).
-        self.last <+- ((l.peer, self.now, l.timeout_s) for f in self.fresh for l in self.last
-                       if l.peer == f.peer and l.peer in self.peer and l.peer not in self.suspected)
+        self.last <+- ((x.peer, self.now, x.timeout_s) for f in self.fresh for x in self.last
+                       if x.peer == f.peer and x.peer in self.peer and x.peer not in self.suspected)
         # last(P, now, T + increment_s) @next :- cleared(P), last(P, _, T).
-        self.last <+- ((l.peer, self.now, l.timeout_s + self.increment_s) for c in self.cleared for l in self.last if l.peer == c.peer)
+        self.last <+- ((x.peer, self.now, x.timeout_s + self.increment_s) for c in self.cleared for x in self.last if x.peer == c.peer)
         # silent(P) :- beat(Now), last(P, Time, T), Now - Time > T, not fresh(P).
-        self.silent <= ((l.peer,) for b in self.beat for l in self.last
-                        if b.time - l.time > l.timeout_s and l.peer in self.peer and l.peer not in self.fresh)
+        self.silent <= ((x.peer,) for b in self.beat for x in self.last
+                        if b.time - x.time > x.timeout_s and x.peer in self.peer and x.peer not in self.fresh)
         # del last(P) @next :- unwatch(P).
         self.last <- ((u.peer,) for u in self.unwatch)
 

@@ -10,8 +10,8 @@ Kleppmann, "How to do distributed locking" (2016); Burrows, "The Chubby lock ser
 
 **What is assumed of clocks.** Durations only are compared, each on one clock: how far clocks are apart does not matter, how fast they
 run does. In one real second every clock shows between 1 - drift and 1 + drift seconds, and none is set. A lease of `term_s` on the
-server's clock lasts at least term_s / (1 + drift) in real time, and a holder that measures X on its own clock waits at most X / (1 - drift).
-So the holder counts term_s * (1 - drift) / (1 + drift), and from the sending of its request, which was before the grant.
+server's clock lasts at least term_s / (1 + drift) in real time, and a holder that measures X on its own clock waits at most
+X / (1 - drift). So the holder counts term_s * (1 - drift) / (1 + drift), and from the sending of its request, which was before the grant.
 """
 
 from bloompy import Bloom, agg, channel, interface, param, periodic, rule, scratch, table
@@ -48,12 +48,12 @@ class LeaseServer(LeaseProtocol):
     @rule
     def granting(self) -> None:
         # renewed(R, H, Token) :- request(H, R), lease(R, H, Token, Until), Until > now.
-        self.renewed <= ((l.resource, l.holder, l.token) for r in self.request for l in self.lease
-                         if l.resource == r.resource and l.holder == r.holder and l.until > self.now
-                         and not any(g for g in self.giveback if g.resource == l.resource and g.holder == l.holder and g.token == l.token))
+        self.renewed <= ((x.resource, x.holder, x.token) for r in self.request for x in self.lease
+                         if x.resource == r.resource and x.holder == r.holder and x.until > self.now
+                         and not any(g for g in self.giveback if g.resource == x.resource and g.holder == x.holder and g.token == x.token))
         # first(R, choose<H>) :- request(H, R), not (lease(R, _, _, Until), Until > now).
         self.first <= ((r.resource, agg.choose(r.holder)) for r in self.request
-                       if not any(l for l in self.lease if l.resource == r.resource and l.until > self.now))
+                       if not any(x for x in self.lease if x.resource == r.resource and x.until > self.now))
         # taken(R, H, Token + 1) :- first(R, H), lease(R, _, Token, _).
         self.taken <= ((f.resource, f.holder, self.lease.get(f.resource, (f.resource, "", 0, 0.0)).token + 1) for f in self.first)
         self.granted <= self.renewed
@@ -67,8 +67,8 @@ class LeaseServer(LeaseProtocol):
     @rule
     def taking_back(self) -> None:
         # lease(R, "", Token, now) @next :- giveback(H, R, Token), lease(R, H, Token).
-        self.lease <+- ((l.resource, "", l.token, self.now) for g in self.giveback for l in self.lease
-                        if l.resource == g.resource and l.holder == g.holder and l.token == g.token and l.resource not in self.granted)
+        self.lease <+- ((x.resource, "", x.token, self.now) for g in self.giveback for x in self.lease
+                        if x.resource == g.resource and x.holder == g.holder and x.token == g.token and x.resource not in self.granted)
         # returned(@H, me, R, Token) @async :- giveback(H, R, Token).
         self.returned <~ ((g.holder, self.me, g.resource, g.token) for g in self.giveback)
 

@@ -5,7 +5,7 @@
 # fmt: off
 """Who is in the group, by heartbeats: nodes join through seeds, leave, and are given up after a long silence."""
 
-from bloompy import Bloom, channel, interface, module, param, periodic, rule, scratch, table
+from bloompy import Bloom, agg, channel, interface, module, param, periodic, rule, scratch, table
 from bloompy.std.failure_detector import FailureDetector
 
 
@@ -22,11 +22,13 @@ class Membership(Bloom):
         joined: a node becomes a member here. left: it said good-bye, or was given up.
         live: members that are not suspected, this node included, in every tick.
 
-    Members are known on each node separately: in the end all nodes that are up and connected agree, while in a partition each side
-    has a list of its own. Nothing is durable; a node that restarts joins again.
+    Members are known on each node separately, and each tells one other, by lot, of those it does not suspect at every beat: in the
+    end all nodes that are up and connected agree, while in a partition each side has a list of its own. `forget_s` must be well above
+    the time in which a crash is suspected by all, so that nobody is told again of one that was given up. Nothing is durable; a node
+    that restarts joins again.
     """
 
-    seeds = param(())
+    seeds: tuple[str, ...] = param(())
     interval_s = param(1.0)
     timeout_s = param(3.0)
     increment_s = param(1.0)
@@ -50,6 +52,10 @@ class Membership(Bloom):
     told = scratch("member")
     new = scratch("member")
     lost = scratch("member")
+    doubted = scratch("member")
+    heard_of = scratch("member")
+    place = scratch("member -> place")
+    places = scratch("-> count")
 
     @rule
     def joining(self) -> None:
@@ -66,10 +72,19 @@ class Membership(Bloom):
         self.member <+ self.new
         self.joined <= self.new
         self.detector.watch <= self.new
-        # known(@S, M) @async :- hello(S), member(M).   known(@S, M), known(@M, S) @async :- new(S), member(M).
-        self.known <~ ((h.sender, m.member) for h in self.hello for m in self.member if m.member != h.sender)
+
+    @rule
+    def gossiping(self) -> None:
+        # known(@S, M) @async :- hello(S), heard_of(M).
+        self.heard_of <= ((m.member,) for m in self.member if m.member not in self.doubted)
+        self.heard_of <= self.new
+        self.known <~ ((h.sender, x.member) for h in self.hello for x in self.heard_of if x.member != h.sender)
         self.known <~ ((h.sender, self.me) for h in self.hello)
-        self.known <~ ((m.member, n.member) for n in self.new for m in self.member)
+        # known(@P, M) @async :- beat(), heard_of(M), P one member by lot.
+        self.place <= ((x.member, agg.rank(x.member)) for b in self.beat for x in self.heard_of)
+        self.places <= (agg.count() for p in self.place)
+        self.known <~ ((p.member, x.member) for p in self.place for n in self.places for x in self.heard_of
+                       if p.place == int(self.rand * n.count) and x.member != p.member)
 
     @rule
     def leaving(self) -> None:
@@ -92,6 +107,6 @@ class Membership(Bloom):
         self.suspected <- ((t.peer,) for t in self.detector.trust)
         self.suspected <- self.lost
         # live(M) :- member(M), not suspected(M).
-        self.live <= ((m.member,) for m in self.member
-                      if m.member not in self.lost and not any(s for s in self.detector.suspects if s.peer == m.member))
+        self.doubted <= ((s.peer,) for s in self.detector.suspects)
+        self.live <= ((m.member,) for m in self.member if m.member not in self.lost and m.member not in self.doubted)
         self.live <= ((self.me,) for x in (1,) if not any(g for g in self.gone))

@@ -36,7 +36,7 @@ class Retry(Bloom):
         resolution_s: how often it is looked whether an attempt is due.
 
     Interface:
-        begin: start attempting a key; a key that is being attempted is left as it is.
+        start: attempt a key; a key that is being attempted is left as it is.
         done: stop, since it succeeded or is no longer wanted.
         attempt: keys to be tried in this tick, with the number of the attempt from 1.
         gave_up: keys given up, one gap after their last attempt.
@@ -50,7 +50,7 @@ class Retry(Bloom):
     resolution_s = param(0.05)
     beat = periodic(resolution_s)
 
-    begin = interface.input("key")
+    start = interface.input("key")
     done = interface.input("key")
     attempt = interface.output("key -> number: int")
     gave_up = interface.output("key")
@@ -65,8 +65,8 @@ class Retry(Bloom):
 
     @rule
     def tries(self) -> None:
-        # due(K, 1) :- begin(K), not trying(K), not done(K).
-        self.due <= ((b.key, 1) for b in self.begin if b.key not in self.trying and b.key not in self.done)
+        # due(K, 1) :- start(K), not trying(K), not done(K).
+        self.due <= ((s.key, 1) for s in self.start if s.key not in self.trying and s.key not in self.done)
         # due(K, N + 1) :- beat(Now), trying(K, N, Due), Due <= Now, N < attempts, not done(K).
         self.due <= ((t.key, t.number + 1) for b in self.beat for t in self.trying
                      if t.due <= b.time and (self.attempts == 0 or t.number < self.attempts) and t.key not in self.done)

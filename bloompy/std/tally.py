@@ -25,7 +25,7 @@ class Tally(Bloom):
     least. `result` keeps what was elected, `counted` every vote. Neither is durable.
     """
 
-    electorate = param(())
+    electorate: tuple[str, ...] = param(())
 
     vote = interface.input("ballot, voter: str, choice")
     elected = interface.output("ballot -> choice")

@@ -14,7 +14,7 @@ acknowledged) before the first commit leaves, a participant's `decided` before i
 record of a transaction at the coordinator may presume that it was aborted.
 """
 
-from bloompy import Bloom, interface, channel, param, periodic, rule, scratch, table
+from bloompy import Bloom, channel, interface, param, periodic, rule, scratch, table
 
 
 class CommitProtocol(Bloom):
@@ -41,13 +41,13 @@ class Coordinator(CommitProtocol):
         timeout_s: a transaction with votes missing for so long is aborted.
 
     Interface:
-        begin: a transaction with one row for each participant and its part of the work, all rows in one tick.
+        submit: a transaction with one row for each participant and its part of the work, all rows in one tick.
         outcome: what was decided, once. A coordinator that crashed before it could decide says nothing: the transaction is aborted.
     """
 
     timeout_s = param(5.0)
 
-    begin = interface.input("tx, participant: str -> work")
+    submit = interface.input("tx, participant: str -> work")
     outcome = interface.output("tx -> commit: bool")
 
     running = table("tx -> deadline: float")
@@ -63,8 +63,8 @@ class Coordinator(CommitProtocol):
 
     @rule
     def beginning(self) -> None:
-        # fresh(X, P, Work) :- begin(X, P, Work), not running(X), not owed(X, _).
-        self.fresh <= (b for b in self.begin if b.tx not in self.running and not any(o for o in self.owed if o.tx == b.tx))
+        # fresh(X, P, Work) :- submit(X, P, Work), not running(X), not owed(X, _).
+        self.fresh <= (b for b in self.submit if b.tx not in self.running and not any(o for o in self.owed if o.tx == b.tx))
         self.party <+ self.fresh
         self.running <+ ((f.tx, self.now + self.timeout_s) for f in self.fresh)
         # prepare(@P, me, X, Work) @async :- fresh(X, P, Work); beat(), missing(X, P, Work).
@@ -183,7 +183,8 @@ class Participant(CommitProtocol):
         # done(@C, X, me) @async :- decide(C, X, commit).
         self.done <~ ((d.coordinator, d.tx, self.me) for d in self.decide if d.commit)
         # inquire(@C, X, me) @async :- beat(), prepared(C, X), not decide(C, X).
-        self.inquire <~ ((p.coordinator, p.tx, self.me) for b in self.beat for p in self.prepared if (p.coordinator, p.tx) not in self.final)
+        self.inquire <~ ((p.coordinator, p.tx, self.me) for b in self.beat for p in self.prepared
+                         if (p.coordinator, p.tx) not in self.final)
         # del decided(C, X) @next :- sweep(Now), decided(C, X, _, Time), Now - Time > keep_s.
         self.decided <- (d for s in self.sweep for d in self.decided if s.time - d.time > self.keep_s)
 

@@ -17,7 +17,7 @@ class Voting(Tally):
         retry_s: how often voters whose vote has not come are polled again.
 
     Interface of the caller (and all that `Tally` has):
-        call: opens a ballot with a question.
+        open: opens a ballot with a question.
         elected, failed: its result.
 
     Interface of the voter:
@@ -32,7 +32,7 @@ class Voting(Tally):
     poll = channel("@voter: str, caller: str, ballot, question")
     cast = channel("@caller: str, ballot, voter: str, choice")
 
-    call = interface.input("ballot -> question")
+    open = interface.input("ballot -> question")
     ask = interface.output("ballot, question")
     answer = interface.input("ballot, choice")
 
@@ -46,10 +46,10 @@ class Voting(Tally):
 
     @rule
     def polling(self) -> None:
-        # called(B, Q) @next :- call(B, Q).
-        self.called <+ (c for c in self.call if c.ballot not in self.called)
-        # poll(@V, me, B, Q) @async :- call(B, Q), V in electorate.
-        self.poll <~ ((voter, self.me, c.ballot, c.question) for c in self.call for voter in self.electorate)
+        # called(B, Q) @next :- open(B, Q).
+        self.called <+ (o for o in self.open if o.ballot not in self.called)
+        # poll(@V, me, B, Q) @async :- open(B, Q), V in electorate.
+        self.poll <~ ((voter, self.me, c.ballot, c.question) for c in self.open for voter in self.electorate)
         # poll(@V, me, B, Q) @async :- beat(), called(B, Q), V in electorate, not counted(B, V), not result(B).
         self.poll <~ ((voter, self.me, c.ballot, c.question) for b in self.beat for c in self.called for voter in self.electorate
                       if c.ballot not in self.result and c.ballot not in self.hopeless and (c.ballot, voter) not in self.counted)

@@ -101,7 +101,7 @@ def attempts(retry: Retry, seconds: float, step_s: float = 0.05) -> list[tuple[f
 def begun(**parameters: Any) -> tuple[Retry, list[tuple[float, int]]]:
     retry = Retry(**parameters)
     retry.tick(0.0)
-    retry.begin.insert("k")
+    retry.start.insert("k")
     tick = retry.tick(0.001)
     return retry, [(0.001, row[1]) for row in tick.inserted["attempt"]]
 
@@ -138,7 +138,7 @@ def test_it_gives_up_after_the_last_attempt_and_once() -> None:
 def test_jitter_spreads_keys_and_is_a_function_of_the_seed() -> None:
     def dues(seed: int) -> list[float]:
         retry = Retry(first_s=10.0, jitter=1.0, seed=seed)
-        retry.begin.insert(*range(50))
+        retry.start.insert(*range(50))
         retry.tick(0.0)
         retry.tick(0.0)
         return [row.due for row in retry.trying]

@@ -98,7 +98,7 @@ class Fond(Voting):
 
 
 def polled(cluster: Stepped, caller: str, question: str = "x", ballot: int = 1) -> None:
-    cluster[caller].call.insert((ballot, question))
+    cluster[caller].open.insert((ballot, question))
 
 
 def cluster_of(program: type[Voting] = Fond) -> Stepped:
