@@ -475,6 +475,10 @@ def key() -> Any:
     return _KeyMark()
 
 
+on_row_class: list[Callable[[type[Row]], object]] = []
+"""Called with each `Row` class that is declared; where hypothesis is in use it learns so of them (`bloompy.testing.strategies`)."""
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(key,))
 class Row(tuple[Any, ...]):
     """A row with named columns. Subclass it to declare a typed schema that mypy and pyright check:
@@ -509,6 +513,8 @@ class Row(tuple[Any, ...]):
         if annotations:
             frame = sys._getframe(1)
             _schema_of_class(cls, annotations, resolver(frame), Span.of_frame(frame))
+            for tell in on_row_class:
+                tell(cls)
 
     @classmethod
     def make(cls, values: tuple[Any, ...]) -> typing.Self:

@@ -211,7 +211,7 @@ def _values(lattice: type[Lattice] | None, values: SearchStrategy[Any] | None) -
     """What to try for one argument: lifted, and the bottom now and then."""
     if lattice is None:
         return values if values is not None else _SMALL
-    found = values if values is not None else _known(lattice)
+    found = values if values is not None else values_of(lattice)
     if found is None:
         raise UsageError(
             f"there is nothing to try for the lattice {lattice.__qualname__}", hint="give a hypothesis strategy of its values as `values`"
@@ -219,9 +219,10 @@ def _values(lattice: type[Lattice] | None, values: SearchStrategy[Any] | None) -
     return st.just(lattice.bottom) | found.map(lattice.lift)
 
 
-def _known(lattice: type[Lattice]) -> SearchStrategy[Any] | None:
+def values_of(lattice: type[Lattice]) -> SearchStrategy[Any] | None:
+    """What may be put into a lattice of bloompy; None for one of which nothing is known."""
     if issubclass(lattice, lmap):
-        of = _known(lattice.of)
+        of = values_of(lattice.of)
         return None if of is None else st.dictionaries(st.sampled_from("abcde"), of, max_size=3).map(lambda items: Map(items, lattice.of))
     for kind, strategy in (
         (lmax, _SMALL),
