@@ -53,6 +53,11 @@ class Simulation:
         dead_letters: "fail", or "allow" messages that make their tick fail.
         limits: bounds of every node.
         start_s: time at which it begins.
+
+    Attributes:
+        counts: faults that were injected, by kind.
+        reached: how often each `sometimes` was reached; 0 for those only declared.
+        operation_count: operations of the test so far, those left out included.
     """
 
     def __init__(
@@ -103,7 +108,7 @@ class Simulation:
         self._failure: BaseException | None = None
         self._always: list[tuple[str, Callable[[], object]]] = []
         self._watchdogs: dict[type[Bloom], Watchdog] = {}
-        self._drawn = self._operations = self._events = 0
+        self.operation_count = self._drawn = self._events = 0
         self._rows: tuple[Frame | None, Rows] = (None, {})
         self._tasks: list[Task] = []
 
@@ -300,8 +305,8 @@ class Simulation:
     def operations(self, count: int, make: Callable[[int], T]) -> Iterator[T]:
         """`make(0)` to `make(count - 1)`; shrinking leaves some out."""
         for number in range(count):
-            self._operations += 1
-            if self._decisions.decide("skip", (self._operations,)) is None:
+            self.operation_count += 1
+            if self._decisions.decide("skip", (self.operation_count,)) is None:
                 yield make(number)
 
     def _draw(self, draw: Callable[[Random], int]) -> int:
