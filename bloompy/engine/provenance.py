@@ -97,7 +97,7 @@ class Absence:
         collection: of what was looked for; of an `any(…)`, the first that it reads.
         key: what key was looked for; None for an `any(…)`.
         text: in words.
-        reads: rows that an `any(…)` met on its way to finding nothing.
+        lack: what was looked for, as the engine knows it.
     """
 
     node: str
@@ -106,7 +106,7 @@ class Absence:
     collection: str
     key: Any
     text: str
-    reads: tuple[tuple[str, PlainRow], ...] = field(default=(), eq=False, repr=False)
+    lack: Any = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -144,6 +144,7 @@ class Derivation:
         bindings: values of the variables of the rule; of an aggregate, those of its first binding.
         count: how many bindings of the rule took part, several in an aggregate.
         message: of a message, its way.
+        decisive: of a minimum and the like, so many of the premises, the first ones, give the value; 0 where all do.
     """
 
     fact: Fact
@@ -154,6 +155,7 @@ class Derivation:
     bindings: tuple[tuple[str, Any], ...] = field(default=(), eq=False)
     count: int = field(default=1, eq=False)
     message: Message | None = None
+    decisive: int = field(default=0, eq=False)
 
     @property
     def summary(self) -> str:
