@@ -208,7 +208,7 @@ class Guided(Query):
     def nearest(self, facts: Facts, batch: Batch, given: Mapping[int, Any], watch: Watch) -> None:
         """Tell of every binding where it came to nothing; `given` are the values known of the head by column."""
         context = Noting(self, facts, batch)
-        plain = {i: value for i, value in given.items() if i in self._plain_columns}
+        plain = {i: value for i, value in given.items() if i in self.plain_columns}
         bound = {} if self.ranking else self._bound(plain)
         for names, _ in self.solve(self.rule.query.body, {}, context, bound, Reads(), watch):
             row = None
@@ -327,7 +327,8 @@ class Guided(Query):
     # -- heads
 
     @cached_property
-    def _plain_columns(self) -> tuple[int, ...]:
+    def plain_columns(self) -> tuple[int, ...]:
+        """Columns of the head without an aggregate."""
         return tuple(i for i, one in enumerate(self.rule.query.head) if not self._aggregated(one))
 
     @staticmethod
@@ -343,16 +344,16 @@ class Guided(Query):
 
     def _groups(self, given: Mapping[int, Any], context: Noting) -> Iterator[Found]:
         """The groups whose rows have the given values; of a rank, for each row the bindings before it in its order."""
-        plain = {} if self.ranking else {i: value for i, value in given.items() if i in self._plain_columns}
+        plain = {} if self.ranking else {i: value for i, value in given.items() if i in self.plain_columns}
         groups: dict[PlainRow, list[tuple[Names, Reads, list[Any]]]] = {}
         for names, reads in self.solve(self.rule.query.body, {}, context, self._bound(plain), Reads()):
             try:
-                group = tuple(self.evaluate(self.rule.query.head[i], names, context) for i in self._plain_columns)
+                group = tuple(self.evaluate(self.rule.query.head[i], names, context) for i in self.plain_columns)
                 arguments = [tuple(self.evaluate(one, names, context) for one in node.arguments) for node in self.aggregates]
             except Exception:
                 context.taken()
                 continue
-            if all(group[self._plain_columns.index(i)] == value for i, value in plain.items()):
+            if all(group[self.plain_columns.index(i)] == value for i, value in plain.items()):
                 member = names, reads + context.taken(), [one[0] if len(one) == 1 else one for one in arguments]
                 groups.setdefault(() if self.ranking else group, []).append(member)
         for group, members in groups.items():
