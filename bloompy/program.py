@@ -27,6 +27,7 @@ from bloompy.span import UNKNOWN, Span
 
 if TYPE_CHECKING:
     from bloompy.engine.explanation import Explanation
+    from bloompy.engine.provenance import Why, WhyNot
 
 SHARED = frozenset({"dead_letter"})
 """Collections of the runtime, one for a program and all its inner modules."""
@@ -45,6 +46,7 @@ class Bloom:
         evaluator: "codegen", or "naive", the slow one that is the meaning of the language as code.
         debug: check every derived row against its schema.
         profile: count and time every rule, for `explain`.
+        provenance: keep the input of every tick, for `why` and `why_not`.
         **parameters: values for the class's params.
 
     Raises:
@@ -115,6 +117,7 @@ class Bloom:
         evaluator: str = "codegen",
         debug: bool = False,
         profile: bool = False,
+        provenance: bool = False,
         **parameters: Any,
     ) -> None:
         cls = type(self)
@@ -125,7 +128,8 @@ class Bloom:
         def environment(address: str) -> Environment:
             return Environment(address, scopes, values, methods, debug, profile)
 
-        machine = Machine(cls.program_ir, environment, _evaluator(evaluator), me, seed, clock)
+        make = _recording(_evaluator(evaluator)) if provenance else _evaluator(evaluator)
+        machine = Machine(cls.program_ir, environment, make, me, seed, clock)
         self.__dict__["_machine"] = machine
         for name, handle in _handles(cls, machine, values, "").items():
             self.__dict__[name] = handle
@@ -191,6 +195,53 @@ class Bloom:
         with self._machine.lock:
             return explain(self._machine.evaluator.workings(), part)
 
+    def why(self, what: Any, row: Any = None, *, tick: int | None = None, limit: int | None = None) -> Why:
+        """Why a row holds, or held: its derivation across ticks, with rules and lines. Needs `provenance=True`.
+
+        `p.why("best", ("a", "c"))` asks for the row of a key, `p.why("best", ("a", "c", 3))` for a row, and `p.why(row)` for one that
+        was read from a collection.
+
+        Args:
+            what: full name of a collection, or a row that was read from one.
+            row: the row, or its key.
+            tick: at the end of which it held; by default the last in which it did.
+            limit: follow at most so many rows; 1,000 by default.
+
+        Returns:
+            what prints itself as a tree, and in a notebook as a folded one.
+
+        Raises:
+            UsageError: if it did not hold, or no record was kept.
+        """
+        from bloompy.engine import asking  # asked for by few, at import by none
+
+        machine: Machine = self._machine
+        with machine.lock:
+            prover = asking.prover_of(machine)
+            name, given = asking.asked(machine, what, row)
+            return asking.why(prover, name, given, tick, asking.FOLLOWED if limit is None else limit)
+
+    def why_not(self, what: Any, row: Any = None, *, tick: int | None = None) -> WhyNot:
+        """Why a row does not hold: how far each rule came that could derive it, and what it lacked. Needs `provenance=True`.
+
+        Args:
+            what: full name of a collection, or a row that was read from one.
+            row: the row, or its key; `...` in place of a value that does not matter.
+            tick: at the end of which it does not hold; by default the last.
+
+        Returns:
+            what prints itself as text, the nearest rule first.
+
+        Raises:
+            UsageError: if it does hold, or no record was kept.
+        """
+        from bloompy.engine import asking, lacking
+
+        machine: Machine = self._machine
+        with machine.lock:
+            prover = asking.prover_of(machine)
+            return lacking.why_not(prover, *asking.asked(machine, what, row), tick)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._declared:
             raise UsageError(f"{name!r} belongs to the program and cannot be set", hint="use .insert(…), .upsert(…), or a parameter")
@@ -206,7 +257,7 @@ class Bloom:
     _machine: Machine
 
 
-RESERVED = frozenset(name for name in vars(Bloom) if not name.startswith("__")) | {"why", "why_not"}
+RESERVED = frozenset(name for name in vars(Bloom) if not name.startswith("__"))
 
 
 _KEYWORDS = frozenset(Bloom.__init__.__kwdefaults__ or ())
@@ -227,6 +278,12 @@ def _deliver(machine: Machine, channel: nodes.Collection, rows: list[tuple[Any, 
         for row in rows:
             if address is None or row[address] == machine.me:
                 machine.deliver(channel.name, row)
+
+
+def _recording(make: Callable[[nodes.Program, Environment], Evaluator]) -> Callable[[nodes.Program, Environment], Evaluator]:
+    from bloompy.engine.replay import Recording
+
+    return Recording.of(make)
 
 
 def _evaluator(name: str) -> type[Evaluator]:
