@@ -22,7 +22,8 @@ from bloompy.errors import UsageError
 Point: TypeAlias = "tuple[str | int, ...]"
 """Where a decision is taken."""
 
-_MARK = "bloompy1:"
+WORD_MARK = "bloompy1:"
+"""How a schedule or a run as one word begins."""
 _MOST_BYTES = 16 * 1024 * 1024
 _NO_FAULTS = ("draw", "skip", "link")
 
@@ -105,7 +106,7 @@ class Schedule:
 def packed(data: Any) -> str:
     """Data of JSON's types as one word without blanks or quotes."""
     text = json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    return _MARK + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+    return WORD_MARK + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
 
 
 def unpacked(text: str) -> Any:
@@ -115,9 +116,9 @@ def unpacked(text: str) -> Any:
         UsageError: if it is none.
     """
     body = text.strip()
-    if not body.startswith(_MARK):
+    if not body.startswith(WORD_MARK):
         raise _no_schedule(text)
-    body = body[len(_MARK) :]
+    body = body[len(WORD_MARK) :]
     try:
         data = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
         inflater = zlib.decompressobj()
@@ -127,7 +128,7 @@ def unpacked(text: str) -> Any:
 
 
 def _no_schedule(text: str) -> UsageError:
-    return UsageError(f"{text[:60]!r} is no schedule", hint=f"copy the whole of it, from {_MARK!r} to the end of the word")
+    return UsageError(f"{text[:60]!r} is no schedule", hint=f"copy the whole of it, from {WORD_MARK!r} to the end of the word")
 
 
 def _part(value: Any) -> str | int:
@@ -229,7 +230,7 @@ def _crash(at: Point, value: Any) -> str:
     down = value[0]
     text = _CRASHES.get(str(point), f"crashes at {point} {{n}}").format(n=nth(number))
     how = {"power": " (power loss)", "wipe": " and loses its disk"}.get(value[1], "")
-    return f"{node} {text}{how}, " + ("for ever" if down is None else f"and is down for {seconds(down)}")
+    return f"{node} {text}{how}, " + ("for ever" if down is None else f"and is down for {seconds(down)}" if down else "and restarts at once")
 
 
 def _disk(at: Point, value: Any) -> str:
