@@ -230,7 +230,8 @@ def _crash(at: Point, value: Any) -> str:
     down = value[0]
     text = _CRASHES.get(str(point), f"crashes at {point} {{n}}").format(n=nth(number))
     how = {"power": " (power loss)", "wipe": " and loses its disk"}.get(value[1], "")
-    return f"{node} {text}{how}, " + ("for ever" if down is None else f"and is down for {seconds(down)}" if down else "and restarts at once")
+    until = "for ever" if down is None else f"and is down for {seconds(down)}" if down else "and restarts at once"
+    return f"{node} {text}{how}, {until}"
 
 
 def _disk(at: Point, value: Any) -> str:
