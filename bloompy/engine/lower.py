@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -80,12 +81,12 @@ class Component:
     relations: tuple[str, ...]
     derivations: tuple[Derivation, ...]
 
-    @property
+    @cached_property
     def recursive(self) -> bool:
         """Whether a relation of it is derived from one of it."""
         return any(name in self.relations for name in self.inputs)
 
-    @property
+    @cached_property
     def inputs(self) -> Iterable[str]:
         """Relations that its rules read."""
         return dict.fromkeys(reference.collection for one in self.derivations for reference in one.references)

@@ -8,7 +8,7 @@ from random import Random
 from typing import TypeAlias
 from zlib import crc32
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bloompy.errors import UsageError
 from bloompy.sim.clock import Agenda
@@ -168,6 +168,10 @@ class Network:
         told: takes what happens to frames.
         counts: of faults by kind.
         members: the addresses of all nodes, for partitions.
+
+    Attributes:
+        partitions: those that still count.
+        history: all there were, with the ends that they came to.
     """
 
     def __init__(
@@ -188,6 +192,7 @@ class Network:
         self._deliver, self._members = deliver, members
         self._links: dict[tuple[str, str], Link] = {}
         self.partitions: list[Partition] = []
+        self.history: list[Partition] = []
         self._frames = 0
         self._pct = order == "pct"
         self._late = self._late_frames(pct) if self._pct else frozenset()
@@ -221,6 +226,8 @@ class Network:
 
     def heal(self) -> None:
         """End all partitions and holds."""
+        now = self.agenda.now
+        self.history[:] = [one if one.end is not None and one.end <= now else evolve(one, end=now) for one in self.history]
         self.partitions.clear()
         Hold(self, self._links.values()).release()
 
@@ -345,6 +352,7 @@ class Network:
     def _split(self, partition: Partition) -> None:
         self.counts["partition"] += 1
         self.partitions.append(partition)
+        self.history.append(partition)
 
     def _cut(self, source: str, destination: str, now: float) -> bool:
         return any(one.cuts(source, destination, now) for one in self.partitions) if self.partitions else False

@@ -23,7 +23,7 @@ from bloompy.sim.trace import Event, EventKind, Rows, Trace
 
 T = TypeVar("T")
 
-_MOST_EVENTS = 1_000_000
+_MOST_AT_ONCE = 50_000
 _CRASH_CHANCES = (0.3, 0.1, 0.03)
 _RARE = 0.05
 _ANYBODY: frozenset[str] = frozenset()
@@ -104,11 +104,12 @@ class Simulation:
             self.counts,
             lambda: self.nodes,
         )
+        self.trace.partitions = self.network.history
         self._tracing = trace
         self._failure: BaseException | None = None
         self._always: list[tuple[str, Callable[[], object]]] = []
         self._watchdogs: dict[type[Bloom], Watchdog] = {}
-        self.operation_count = self._drawn = self._events = 0
+        self.operation_count = self._drawn = self._at_once = 0
         self._rows: tuple[Frame | None, Rows] = (None, {})
         self._tasks: list[Task] = []
 
@@ -363,6 +364,7 @@ class Simulation:
         """A node begins an incarnation."""
         if Watchdog.applies(node.program) and type(node.program) not in self._watchdogs:
             self._watchdogs[type(node.program)] = Watchdog(node.program)
+        self.trace.programs[node.address] = node.program.program_ir
         self._note("start" if node.incarnation == 1 else "restart", node)
 
     def restored(self, node: SimNode, tables: Mapping[str, list[PlainRow]]) -> None:
@@ -454,7 +456,6 @@ class Simulation:
     def _run(self, end: float, enough: Callable[[], object]) -> bool:
         """Let things happen until a time or a condition; returns whether the condition holds."""
         agenda = self.agenda
-        before = self._events
         while True:
             self._check()
             if enough():
@@ -462,14 +463,16 @@ class Simulation:
             due = agenda.next()
             if due is None or due > end:
                 return False
-            if self._events - before >= _MOST_EVENTS:
-                raise SimulationError(f"more than {_MOST_EVENTS:,} events until {self.now:g} s: does it go on without end?")
+            if due > agenda.now:
+                self._at_once = 0
+            elif self._at_once >= _MOST_AT_ONCE:
+                raise SimulationError(f"more than {_MOST_AT_ONCE:,} events at {self.now:g} s: does it go on without end?")
             self._make(agenda.pop())
 
     def _make(self, call: Call) -> None:
         """Make a call, unless its node stands still; and let the node crash in it."""
         node = call.owner
-        self._events += 1
+        self._at_once += 1
         if not isinstance(node, SimNode):
             call.callback()
             return
@@ -491,6 +494,10 @@ class Simulation:
     def _check(self) -> None:
         if self._failure is not None:
             failure, self._failure = self._failure, None
+            if self._tracing:
+                what = type(failure).__name__
+                text = f"{what}: {getattr(failure, 'message', failure)}"
+                self.trace.events.append(Event(len(self.trace) + 1, self.now, "fault", text=text, rows={"failure": [(what,)]}))
             raise failure
 
     def _ask(self, name: str, check: Callable[[], object], node: SimNode) -> None:
@@ -534,8 +541,12 @@ class Simulation:
         node.own_clock.set(float(skew or 0.0), float(drift or 1.0))
         for one in self._decisions.given("pause"):
             if one.at[0] == address:
-                self.counts["pause"] += 1
-                node.pauses.append((float(one.value[0]), float(one.value[0]) + float(one.value[1])))
+                self._pause(node, float(one.value[0]), float(one.value[1]))
+
+    def _pause(self, node: SimNode, start: float, seconds: float) -> None:
+        self.counts["pause"] += 1
+        node.pauses.append((start, start + seconds))
+        self.agenda.at(start, lambda: self._note("fault", node, f"{node.address} stands still for {seconds:g} s"), idle=True)
 
     def _may(self, kind: str, node: SimNode) -> bool:
         until = self._mix.until_s
@@ -561,9 +572,8 @@ class Simulation:
         if self._may("pause", node) and random.random() < _RARE:
             self._left["pause"] -= 1
             start, length = round(self.now + 1e-6, 6), between(random, self._mix.pause_s)
-            self.counts["pause"] += 1
             self._decisions.note("pause", (node.address, len(node.pauses)), [start, length])
-            node.pauses.append((start, start + length))
+            self._pause(node, start, length)
 
     def _state(self) -> str:
         down = [node.address for node in self.nodes.values() if not node.up]

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field
 
 from bloompy.engine.tick import Batch, PlainRow, Tick
+from bloompy.ir.nodes import Program
 
 EventKind: TypeAlias = Literal[
     "start", "tick", "send", "deliver", "drop", "duplicate", "hold", "release", "refuse", "crash", "restart", "stop", "fault", "operation"
@@ -56,10 +57,18 @@ class Event:
 
 
 class Trace:
-    """The events of a run, in their order."""
+    """The events of a run, in their order.
+
+    Attributes:
+        events: they.
+        programs: by address, what the nodes run.
+        partitions: with their times (`bloompy.sim.network.Partition`).
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.programs: dict[str, Program] = {}
+        self.partitions: Sequence[Any] = []
 
     def __len__(self) -> int:
         return len(self.events)
