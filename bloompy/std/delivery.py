@@ -25,7 +25,7 @@ class Delivery(Bloom):
             that ascend do; a tuple does as well. A send is an event: fill it by a rule that needs an input, message or timer.
 
     Outputs:
-        sent: the sender has no more to do: at once (best effort), or when `dst` has said that it has the message.
+        sent: the sender has no more to do: at once (best effort), or when `dst` has said that the message is on its disk.
         received: the message, at the node that it was sent to.
     """
 
