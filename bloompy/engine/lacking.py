@@ -24,6 +24,12 @@ from bloompy.ir.walk import free_names, walk
 DEPTH = 3
 """How often what is missing is asked for in turn."""
 
+_FOLLOWED = 3
+"""Of rules that came equally near, so many are asked what they lacked."""
+
+_EARLIER = 20
+"""Ticks before the one asked about that are looked at, where a row would have stayed, or a message could have come from."""
+
 _SHOWN = 4
 
 Wanted: TypeAlias = "tuple[str, dict[int, Any]]"
@@ -92,8 +98,9 @@ class _Search:
                 attempts += self._sending(sender, collection, known, at)
         attempts.sort(key=lambda one: -one[0].reached)
         found = [attempt for attempt, _, _, _ in attempts]
-        if attempts and depth > 1:
-            found[0] = self._followed(*attempts[0], depth=depth - 1)
+        for i, tried in enumerate(attempts[:_FOLLOWED]):
+            if depth > 1 and tried[0].reached == attempts[0][0].reached:
+                found[i] = self._followed(*tried, depth=depth - 1)
         pattern = pattern_text(prover.program, collection, known)
         return WhyNot(prover.node, tick, collection, pattern, tuple(reasons), tuple(found))
 
@@ -115,15 +122,27 @@ class _Search:
         for rule in prover.rules.get(collection, ()):
             if rule.operator in ("<=", "=", "<+", "<+-"):
                 how: How = "rule" if rule.operator in ("<=", "=") else "next"
-                yield self._attempt(prover, rule, known, tick if how == "rule" else tick - 1, how)
+                stays = prover.program.by_name[collection].kind == "table"
+                yield self._best(prover, rule, known, tick if how == "rule" else tick - 1, how, _EARLIER if stays else 1)
 
     def _sending(self, sender: Prover, channel: str, known: dict[int, Any], tick: int) -> Iterator[_Tried]:
         for rule in sender.rules.get(channel, ()):
             if rule.operator == "<~":
-                yield self._attempt(sender, rule, known, tick, "message")
+                yield self._best(sender, rule, known, tick, "message", _EARLIER)
 
-    def _attempt(self, prover: Prover, rule: Rule, known: dict[int, Any], tick: int, how: How) -> _Tried:
+    def _best(self, prover: Prover, rule: Rule, known: dict[int, Any], tick: int, how: How, ticks: int) -> _Tried:
+        """The attempt that came nearest in some ticks, the last of them if several did: what a table or another node got earlier counts."""
         where = {"rule": "", "next": "in the tick before", "message": f"in tick {tick} of {prover.node}"}[how]
+        best = self._attempt(prover, rule, known, tick, how, where)
+        for earlier in range(tick - 1, max(0, tick - ticks), -1):
+            one = self._attempt(prover, rule, known, earlier, how, f"in tick {earlier} of {prover.node}")
+            if one[0].reached >= 1:  # it gave the row then, which is another story
+                break
+            if one[0].reached > best[0].reached:
+                best = one
+        return best
+
+    def _attempt(self, prover: Prover, rule: Rule, known: dict[int, Any], tick: int, how: How, where: str) -> _Tried:
         text = prover.rule(rule)
         if tick < 1 or (rule.kind == "bootstrap" and tick != 1):
             said = "there is no tick before the first" if tick < 1 else "it takes part in the first tick of each start only"
@@ -137,6 +156,9 @@ class _Search:
 
         query.nearest(prover.replay.at(tick), prover.batch(tick), known, watch)
         stop = best[0] if best else Stop(0, {})
+        if stop.row is not None and not query.grouping and all(stop.row[i] == value for i, value in known.items()):
+            said = "it gives the row, " + ("which merges with others" if how != "message" else "which was sent before, or not yet")
+            return Attempt(text, how, where, (Step("the row", said, False),), 1.0), prover, tick, None
         steps, wanted = _Words(prover, query, tick).steps(stop, known)
         reached = stop.depth / (len(rule.query.body) + 1)
         missing = pattern_text(prover.program, *wanted) if wanted is not None else ""

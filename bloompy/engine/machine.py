@@ -85,6 +85,11 @@ class Machine:
             self._evaluator = self._make(self.program, self._environment(self.me))
         return self._evaluator
 
+    @property
+    def environment(self) -> Environment:
+        """What the instance adds to its program, for whoever evaluates it once more."""
+        return self._environment(self.me)
+
     def move(self, me: str) -> None:
         """Set the node's address, which is known only when it listens. Before the first tick only."""
         if self.step:

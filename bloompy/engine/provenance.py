@@ -173,6 +173,8 @@ class Derivation:
                 sent = f"sent by {self.message.source} in tick {self.message.tick}"
                 timed = f" at {self.message.sent:.6g} s, arrived at {self.message.delivered:.6g} s" if self.message.frame else ""
                 return sent + timed + (f", {by}" if by else "")
+            case "received" if self.message is not None:
+                return f"sent by {self.message.source} at {self.message.sent:.6g} s, by no rule"
             case "stayed":
                 return f"in the table since {self.premises[0].where}"
         return _PLAIN[self.how]

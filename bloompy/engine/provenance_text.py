@@ -169,7 +169,7 @@ def _why_not(asked: WhyNot, indent: str) -> Iterator[str]:
     yield from (f"{indent}  {reason}" for reason in asked.reasons)
     for number, attempt in enumerate(asked.attempts):
         yield f"{indent}  {'nearest: ' if not number and len(asked.attempts) > 1 else ''}{title(attempt)}"
-        steps = attempt.steps if not number else attempt.steps[-1:]
+        steps = attempt.steps if not number or attempt.below is not None else attempt.steps[-1:]
         yield from (f"{indent}    {'✓' if step.met else '✗'} {step.text}{f':  {step.said}' if step.said else ''}" for step in steps)
         if attempt.below is not None:
             yield from _why_not(attempt.below, f"{indent}      ")

@@ -40,8 +40,8 @@ class World(Protocol):
     def messages(self, prover: Prover, fact: Fact) -> list[Message]:
         """The messages by which a row of a channel came into its tick; empty where nothing is known of them."""
 
-    def stored(self, prover: Prover, fact: Fact) -> Fact | None:
-        """The fact of the incarnation before from which a restored row comes."""
+    def stored(self, prover: Prover, fact: Fact) -> list[Derivation]:
+        """The derivations of a restored row, from the incarnation before."""
 
     def prover(self, node: str, incarnation: int) -> Prover:
         """Of another node, or another incarnation."""
@@ -142,8 +142,7 @@ class Prover:
     def _derivations(self, fact: Fact) -> Iterator[Derivation]:
         name, row, tick = fact.collection, fact.row, fact.tick
         if tick == 0:
-            before = self.world.stored(self, fact)
-            yield Derivation(fact, "restored", premises=(before,) if before is not None else ())
+            yield from self.world.stored(self, fact)
             return
         if name in self._merging and self._round(fact).derivations.get((name, row)) is not None:
             yield from self._of_round(fact)
@@ -229,13 +228,11 @@ class Prover:
 
     def _arrived(self, fact: Fact) -> Iterator[Derivation]:
         """A message, by what its sender derived it from."""
-        found = False
-        for message in self.world.messages(self, fact):
-            sender = self.world.prover(message.source, message.incarnation)
-            for one in sender.sent(fact, message):
-                found = True
-                yield one
-        if not found:
+        messages = self.world.messages(self, fact)
+        for message in messages:
+            sent = list(self.world.prover(message.source, message.incarnation).sent(fact, message)) if message.tick else []
+            yield from sent or [Derivation(fact, "received", message=message)]
+        if not messages:
             yield Derivation(fact, "received")
 
     def sent(self, fact: Fact, message: Message) -> Iterator[Derivation]:
@@ -250,6 +247,12 @@ class Prover:
             for rule in self.active(fact.collection, ("<+", "<+-"), fact.tick - 1):
                 for found in self._ways(rule, fact.tick - 1, fact.row):
                     yield self._derivation(fact, "next", rule, fact.tick - 1, found)
+
+    def asked_for(self, fact: Fact, tick: int) -> Iterator[Derivation]:
+        """Why a row was in the store after a tick in which it did not hold yet: by `<+` and `<+-` of that tick."""
+        for rule in self.active(fact.collection, ("<+", "<+-"), tick):
+            for found in self._ways(rule, tick, fact.row):
+                yield self._derivation(fact, "restored", rule, tick, found)
 
     # -- tables
 

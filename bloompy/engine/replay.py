@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from bloompy.engine.codegen import Codegen
-from bloompy.engine.tick import Batch, Commit, Environment, Evaluator, PlainRow, Tick
+from bloompy.engine.tick import Batch, Commit, Durable, Environment, Evaluator, PlainRow, Tick
 from bloompy.engine.timeline import Rows, Timeline
 from bloompy.errors import InvariantViolation
 from bloompy.ir.nodes import Program
@@ -83,6 +83,9 @@ class Replay:
         program, environment: of the instance.
         restored: what its durable tables were filled with.
         batches: of its ticks; may grow later.
+
+    Attributes:
+        stored: the rows of durable tables in the store, as of the ticks run again so far.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Replay:
         self.timelines = {one.name: Timeline(one.schema.key_of) for one in program.collections}
         for name, rows in self.restored.items():
             self.timelines[name].tell(0, rows, ())
+        self.stored = {name: {self.timelines[name].key_of(row): row for row in rows} for name, rows in self.restored.items()}
         self._evaluator: Codegen | None = None
 
     @property
@@ -124,10 +128,20 @@ class Replay:
             if self.restored:
                 self._evaluator.restore(self.restored)
         while len(self.ticks) < number:
-            tick = self._evaluator.tick(self.batches[len(self.ticks)])
+            tick = self._evaluator.tick(self.batches[len(self.ticks)], self._store)
             self.ticks.append(tick)
             for name in dict.fromkeys((*tick.inserted, *tick.deleted)):
                 self.timelines[name].tell(len(self.ticks), tick.inserted.get(name, ()), tick.deleted.get(name, ()))
+
+
+    def _store(self, change: Durable) -> None:
+        """What the store was told."""
+        for name, keys in change.deleted.items():
+            for key in keys:
+                self.stored.get(name, {}).pop(key, None)
+        for name, rows in change.upserted.items():
+            key_of = self.timelines[name].key_of
+            self.stored.setdefault(name, {}).update((key_of(row), row) for row in rows)
 
 
 class Facts(Mapping[str, Rows]):
