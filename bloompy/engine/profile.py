@@ -35,6 +35,11 @@ class Profile:
         """The counts of a derivation's functions."""
         return {variant: Counts(*tally) for variant, tally in self._tallies.get(_identity(derivation), {}).items() if tally[0]}
 
+    def fired(self) -> set[Identity]:
+        """Label, statement, file, line and column of the rules that derived a row, of whichever module."""
+        found = (identity for identity, tallies in self._tallies.items() if any(tally[2] for tally in tallies.values()))
+        return {(label, statement, *place) for label, _, statement, *place, _ in found}
+
     def counting(self, derivation: Derivation, variant: Variant, function: Derive) -> Derive:
         """A function that does the same and is counted."""
         tally = self._tallies.setdefault(_identity(derivation), {}).setdefault(variant, [0, 0, 0, 0.0])

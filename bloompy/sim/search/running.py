@@ -95,7 +95,8 @@ class Outcome:
         return packed([self.plan.seed, _listed(self.schedule)])
 
     def __str__(self) -> str:
-        return f"seed {self.plan.seed}: {f'{type(self.error).__name__}: {self.error}' if self.failed else 'passed'}"
+        end = f"{type(self.error).__name__}: {self.error}".splitlines()[0] if self.failed else "passed"
+        return f"seed {self.plan.seed}: {end}"
 
 
 def run_once(test: Test, plan: Plan | None = None, **changes: Any) -> Outcome:
