@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -31,6 +32,11 @@ _MONOTONE_FORMS = frozenset({"_0 and _1", "_0 or _1"})
 """Python forms through which a truth that holds can only go on holding."""
 
 
+Cause: TypeAlias = Literal["", "negation", "aggregation", "get", "value", "lattice"]
+"""Why a collection is not read monotonically: negated, aggregated, by `get`, by asking for a key where the answer is more than a
+condition ("value"), or by its lattice values; "" where it is read monotonically."""
+
+
 @frozen
 class Reference:
     """A collection read by a query.
@@ -39,6 +45,7 @@ class Reference:
         monotone: more rows in the collection, and grown lattice values in them, can only mean more rows of the query.
         scanned: it is read by a `for` of the query itself.
         required: the query is empty while the collection is.
+        cause: why it is not read monotonically; "" where it is.
     """
 
     collection: str
@@ -46,6 +53,7 @@ class Reference:
     scanned: bool
     required: bool
     span: Span
+    cause: Cause = ""
 
 
 def references(rule: Rule, schemas: Mapping[str, Schema]) -> list[Reference]:
@@ -56,7 +64,7 @@ def references(rule: Rule, schemas: Mapping[str, Schema]) -> list[Reference]:
         schemas: by collection.
     """
     wrongly = misused(rule, schemas)
-    return [evolve(one, monotone=one.monotone and one.collection not in wrongly) for one in _of_select(rule.query)]
+    return [_by_value(one) if one.monotone and one.collection in wrongly else one for one in _of_select(rule.query)]
 
 
 def reads_tick(rule: Rule) -> bool:
@@ -99,36 +107,41 @@ def _below(expression: Expression) -> Iterator[Expression]:
                 yield from _of_clause(clause)
 
 
+def _by_value(reference: Reference) -> Reference:
+    return evolve(reference, monotone=False, cause="lattice")
+
+
 def _of_select(query: Select) -> Iterator[Reference]:
-    whole = not aggregates(query)
+    whole: Cause = "aggregation" if aggregates(query) else ""
     yield from _of_body(query.body, whole, top=True)
     for expression in query.head:
         yield from _of_expression(expression, whole, required=False, truth=False)
 
 
-def _of_body(body: tuple[Clause, ...], monotone: bool, top: bool) -> Iterator[Reference]:
+def _of_body(body: tuple[Clause, ...], cause: Cause, top: bool) -> Iterator[Reference]:
     for clause in body:
         match clause:
             case Scan(_, collection):
-                yield Reference(collection, monotone, top, top, clause.span)
+                yield Reference(collection, not cause, top, top, clause.span, cause)
             case Iterate(_, source):
-                yield from _of_expression(source, monotone, required=False, truth=False)
+                yield from _of_expression(source, cause, required=False, truth=False)
             case Condition(test):
-                yield from _of_expression(test, monotone, required=top, truth=True)
+                yield from _of_expression(test, cause, required=top, truth=True)
 
 
-def _of_expression(expression: Expression, monotone: bool, *, required: bool, truth: bool) -> Iterator[Reference]:
+def _of_expression(expression: Expression, cause: Cause, *, required: bool, truth: bool) -> Iterator[Reference]:
     """References of an expression; `truth`: it stands where only its truth counts, not negated."""
     match expression:
         case Member(collection, _, negated):
             positive = truth and not negated
-            yield Reference(collection, monotone and positive, False, required and positive, expression.span)
+            why: Cause = cause or ("" if positive else "negation" if negated else "value")
+            yield Reference(collection, not why, False, required and positive, expression.span, why)
         case Lookup(collection):
-            yield Reference(collection, monotone, False, False, expression.span)
+            yield Reference(collection, not cause, False, False, expression.span, cause)
         case Get(collection):
-            yield Reference(collection, False, False, False, expression.span)
+            yield Reference(collection, False, False, False, expression.span, cause or "get")
         case Exists(body, negated):
-            yield from _of_body(body, monotone and truth and not negated, top=False)
+            yield from _of_body(body, cause or ("negation" if negated else "" if truth else "value"), top=False)
     through = truth and isinstance(expression, Python) and expression.template in _MONOTONE_FORMS
     for part in parts(expression):
-        yield from _of_expression(part, monotone, required=False, truth=through)
+        yield from _of_expression(part, cause, required=False, truth=through)
