@@ -7,20 +7,19 @@ were taken before some moment, and others after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from attrs import evolve
 
-from bloompy.engine.replay import Replay
 from bloompy.errors import UsageError
 from bloompy.pictures.tables import Tables, TablesDifference, of_interest, tables_from
 from bloompy.pictures.tables import difference as tables_difference
 from bloompy.program import machine_of
+from bloompy.sim.provenance import Run, cluster_of
 from bloompy.sim.schedule import Decision, Schedule, seconds
 from bloompy.sim.search.running import Outcome, Plan, Test, run_once
 from bloompy.sim.simulation import Simulation
-from bloompy.sim.trace import Event
 
 Moment: TypeAlias = "float | tuple[str, int] | tuple[str, int, int]"
 """A time in seconds, before anything that happens at it; or (node, tick) or (node, tick, incarnation), right after that tick."""
@@ -42,20 +41,17 @@ def at(sim: Simulation, node: str, step: int | None = None, incarnation: int | N
     Raises:
         UsageError: for a node or a tick that there was not.
     """
-    if node not in sim.nodes:
-        raise UsageError(f"there is no node {node!r}", hint=f"the nodes are {', '.join(sim.nodes)}")
-    events = [one for one in sim.trace.events if one.kind == "tick" and one.node == node]
-    if time is not None:
-        events = [one for one in events if one.time <= time]
-    which = incarnation if incarnation is not None else _incarnation(sim, node, time)
-    events = [one for one in events if one.incarnation == which]
-    step = step if step is not None else events[-1].step if events else 0
-    if not 0 <= step <= len(events):
-        hint = f"it had {len(events)} ticks" if events else "it had none, or the simulation was made with trace=False"
+    cluster = cluster_of(sim)
+    which = incarnation if incarnation is not None else _incarnation(cluster.runs_of(node), sim, time)
+    run = cluster.runs.get((node, which))
+    times = [one for one in run.times if time is None or one <= time] if run is not None else []
+    step = step if step is not None else len(times)
+    if run is None or not 0 <= step <= len(times):
+        hint = f"it had {len(times)} ticks" if run is not None else "its last is the default"
         raise UsageError(f"there is no tick {step} of {node!r}, incarnation {which}", hint=hint)
-    facts = _replay(sim, node, which, events).at(step)
-    program = sim.nodes[node].program.program_ir
-    title = f"{node}, tick {step} at {seconds(events[step - 1].time)}" if step else f"{node}, before its first tick"
+    facts = cluster.prover(node, which).replay.at(step)
+    program = machine_of(sim.nodes[node].program).program
+    title = f"{node}, tick {step} at {seconds(times[step - 1])}" if step else f"{node}, before its first tick"
     title += f", incarnation {which}" if which > 1 else ""
     return tables_from(program, {one.name: facts[one.name].values() for one in of_interest(program)}, title)
 
@@ -65,16 +61,10 @@ def changed(sim: Simulation, node: str, first: int, last: int, incarnation: int 
     return tables_difference(at(sim, node, first, incarnation), at(sim, node, last, incarnation))
 
 
-def _incarnation(sim: Simulation, node: str, time: float | None) -> int:
+def _incarnation(runs: Sequence[Run], sim: Simulation, time: float | None) -> int:
+    node = runs[0].node
     starts = [one for one in sim.trace.events if one.node == node and one.kind in ("start", "restart")]
     return max((one.incarnation for one in starts if time is None or one.time <= time), default=1)
-
-
-def _replay(sim: Simulation, node: str, incarnation: int, events: Iterable[Event]) -> Replay:
-    machine = machine_of(sim.nodes[node].program)
-    restored = getattr(sim.trace, "restored", {}).get((node, incarnation), {})
-    batches = [one.batch for one in events if one.batch is not None]
-    return Replay(machine.program, machine.evaluator.environment, restored, batches)
 
 
 # --- forks --------------------------------------------------------------------------------------------------------
