@@ -29,7 +29,8 @@ class Gap:
 def choose(story: Story, limit: int, focus: int | None = None) -> list[Moment | Gap]:
     """The moments to show, in order, with gaps for those left out.
 
-    Idle ticks go first. Then, if there are still too many, those that are no cause of the focus, then the causes that are farthest.
+    Ticks that nothing came of are left out silently: the numbers of those shown tell that there were some. If there are still too many,
+    those go first that are no cause of the focus, then the causes that are farthest.
 
     Args:
         limit: how many moments to show at most; one that stands alone between others is shown in place of a gap.
@@ -97,7 +98,7 @@ def _with_gaps(story: Story, wanted: set[int]) -> Iterator[Moment | Gap]:
             yield from _gap(left_out)
             left_out = []
             yield moment
-        else:
+        elif not moment.idle:
             left_out.append(moment)
     yield from _gap(left_out)
 

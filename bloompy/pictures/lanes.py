@@ -76,7 +76,7 @@ class Lanes:
         """A text with the characters that may be used."""
         if not self.ascii:
             return text
-        return text.replace("→", "->").encode("ascii", "backslashreplace").decode()
+        return text.replace("→", "->").replace("✗", "X").encode("ascii", "backslashreplace").decode()
 
     def _failures(self, drawn: list[str]) -> list[str]:
         """What went wrong, in full, where it was cut."""

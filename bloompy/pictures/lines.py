@@ -42,7 +42,7 @@ class Line:
             return f"… {number(self.gap.count, 'event')} left out"
         if self.moment is None or not self.last:
             return self.pause
-        return self.moment.note
+        return f"✗ {self.moment.note}" if self.moment.kind == "failure" else self.moment.note
 
 
 def lines_of(story: Story, chosen: list[Moment | Gap]) -> list[Line]:

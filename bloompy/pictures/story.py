@@ -257,7 +257,8 @@ class _Teller:
                 moment.before = moment.before.before
         if failure and not any(one.kind == "failure" for one in moments):
             no, time = (moments[-1].no, moments[-1].time) if moments else (0, 0.0)
-            moments.append(Moment(0, no, time, "", "failure", text=one_line(failure)))
+            first = next((line for line in failure.splitlines() if line.strip()), failure)
+            moments.append(Moment(0, no, time, "", "failure", text=one_line(first)))
         for index, moment in enumerate(moments):
             moment.index = index
         return Story(list(self.lanes), moments, self.arrows, cuts, self.operations, self.addresses)
