@@ -13,11 +13,13 @@ from typing import Any
 
 from attrs import frozen
 
-from bloompy import Bloom, interface, module, rule
+from bloompy import Bloom, interface, module, rule, scratch
 from bloompy.errors import NodeStopped
 from bloompy.lattices import Map
 from bloompy.sim import Faults, Simulation
 from bloompy.std.carts import changed
+from bloompy.std.clocks import concurrent, happened_before
+from bloompy.std.delivery import BestEffortDelivery
 from bloompy.testing.histories import Recorder, linearizable, models
 
 RETRY_S = 0.2
@@ -251,25 +253,69 @@ def total_order(sim: Simulation, protocol: type[Bloom], count: int = 6) -> None:
 
 
 @cache
-def stamping(clock: type[Bloom], delivery: type[Bloom]) -> type[Bloom]:
-    """A program that stamps what it sends."""
+def stamping(ticking: type[Bloom]) -> type[Bloom]:
+    """A program that stamps what it sends, and takes the stamps of what it receives."""
 
     class Stamping(Bloom):
-        send = interface.input("dst: str, no -> payload")
-        received = interface.output("src: str, no -> payload")
-        stamps = interface.output("no -> clock")
-        clock = module(clock)
-        net = module(delivery)
+        send = interface.input("dst: str, no: int")
+        stamps = interface.output("no -> stamp")
+        witnessed = interface.output("no, src")
+        clock = module(ticking)
+        net = module(BestEffortDelivery)
+        stamped = scratch("no -> stamp")
 
         @rule
         def stamp(self) -> None:
+            self.stamped <= self.clock.stamped
             self.clock.event <= ((s.no,) for s in self.send)
-            self.net.send <= ((s.dst, s.no, x.clock) for s in self.send for x in self.stamped)
+            self.net.send <= ((s.dst, s.no, x.stamp) for s in self.send for x in self.stamped if x.no == s.no)
             self.clock.witnessed <= ((r.payload,) for r in self.net.received)
-            self.received <= self.net.received
-            self.stamps <= self.clock.stamped
+            self.witnessed <= ((r.no, r.src) for r in self.net.received)
+            self.stamps <= self.stamped
 
     return Stamping
+
+
+def stamped_events(sim: Simulation, clock: type[Bloom], count: int = 15) -> tuple[dict[int, Any], dict[int, set[int]]]:
+    """Let nodes send; the stamp of every event, and the events that happened before it, by the trace."""
+    nodes = [sim.add(stamping(clock), name) for name in "abc"]
+    for i in sim.operations(count, lambda i: i):
+        src, to = sim.choose("abc"), sim.choose("abc")
+        if sim[src].up:
+            sim[src].send.insert((to, i))
+        sim.run(for_s=sim.choose([0.0, 0.0, 0.002, 0.1]))
+    settle(sim, seconds=1)
+    stamps: dict[int, Any] = {}
+    past: dict[int, set[int]] = {}
+    known: dict[str, set[int]] = {node.address: set() for node in nodes}
+    for event in sim.trace.events:
+        if event.kind == "tick" and event.tick is not None:
+            here = known[event.node]
+            for no, _ in event.tick.inserted.get("witnessed", ()):
+                here |= {no, *past[no]}
+            for no, stamp in sorted(event.tick.inserted.get("stamps", ())):
+                past[no] = set(here)
+                here.add(no)
+                stamps[no] = (stamp, event.node)
+    return stamps, past
+
+
+def lamport(sim: Simulation, clock: type[Bloom]) -> None:
+    """An event's number is greater than those of all events that happened before it, and no two of a node are equal."""
+    stamps, past = stamped_events(sim, clock)
+    assert len(set(stamps.values())) == len(stamps), "(time, address) names one event"
+    for no, causes in past.items():
+        assert all(stamps[cause][0] < stamps[no][0] for cause in causes), "causes have lesser numbers"
+
+
+def vector(sim: Simulation, clock: type[Bloom]) -> None:
+    """One clock is before another exactly if its event happened before the other's."""
+    stamps, past = stamped_events(sim, clock)
+    for one in stamps:
+        for other in stamps:
+            before = happened_before(stamps[one][0], stamps[other][0])
+            assert before == (one in past[other]), (one, other)
+            assert concurrent(stamps[one][0], stamps[other][0]) == (one != other and one not in past[other] and other not in past[one])
 
 
 # --- stores -----------------------------------------------------------------------------------------------------
