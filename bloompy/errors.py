@@ -343,6 +343,12 @@ class NoProgress(BloomError):
         super().__init__(f"{name}: not within {within_s:g} s after the faults had stopped{what}", hint=state)
 
 
+class OutcomeMissing(BloomError):
+    """A run at whose end a node does not hold a row that the test expects."""
+
+    code = "BLM525"
+
+
 class NotDeterministic(BloomError):
     """A test of which two runs from the same seed differ, so that nothing found by it could be shown again."""
 
