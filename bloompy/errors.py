@@ -353,3 +353,26 @@ class NotDeterministic(BloomError):
     """A test of which two runs from the same seed differ, so that nothing found by it could be shown again."""
 
     code = "BLM524"
+
+
+# --- exhaustive exploration -------------------------------------------------------------------------------------
+
+
+class CounterexampleFound(BloomError):
+    """An exploration reached a state, or found an end or a cycle, that a property of the model forbids.
+
+    Attributes:
+        counterexample: the steps that lead there.
+    """
+
+    code = "BLM531"
+
+    def __init__(self, what: str, counterexample: object) -> None:
+        self.counterexample = counterexample
+        super().__init__(f"{what}\n{counterexample}")
+
+
+class IncompleteExploration(BloomError):
+    """An exploration that reached its limit, so that nothing is proved: states that it has not seen may be wrong."""
+
+    code = "BLM532"
