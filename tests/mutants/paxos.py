@@ -1,0 +1,238 @@
+"""Mutants of single-decree Paxos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bloompy.sim import Faults, Simulation
+
+from .mutant import Mutant, Subject, assert_within, right
+
+MEMBERS = ("a", "b", "c")
+
+
+def test(programs: Any, sim: Simulation) -> None:
+    """Two proposers with different values, which they draw anew at each start; a third node only accepts."""
+    proposed: set[str] = set()
+    chosen: set[str] = set()
+
+    def wish(node: Any) -> None:
+        value = f"{node.address}{node.incarnation}"
+        proposed.add(value)
+        node.propose.insert(value)
+
+    for member in MEMBERS:
+        sim.add(programs.Synod, member, members=MEMBERS, setup=wish if member != "c" else None)
+
+    def agreement() -> bool:
+        chosen.update(row.value for node in sim.up for row in node.decided)
+        return len(chosen) <= 1
+
+    sim.always(agreement, "agreement")
+    sim.run(until=1.0)
+    sim.calm()
+    assert_within(sim, lambda: all(len(sim[member].decided) for member in MEMBERS), 20.0, "termination")
+    assert chosen <= proposed, "validity"
+
+
+CRASHES = Faults(drop=0.2, delay=0.3, delay_s=(0.0, 0.3), crashes=3, down_s=(0.0, 0.2))
+
+SYNOD = Subject(
+    name="Paxos",
+    modules=("tests.mutants.programs.paxos",),
+    test=test,
+    faults=Faults(drop=0.2, duplicate=0.1, delay=0.3, delay_s=(0.0, 0.3), crashes=2, down_s=(0.0, 0.3)),
+)
+
+MUTANTS = (
+    right(SYNOD),
+    Mutant(
+        name="wrong quorum: half is enough",
+        subject=SYNOD,
+        edits=(("count >= len(self.members) // 2 + 1", "count >= len(self.members) // 2"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="forgotten promise (not durable)",
+        subject=SYNOD,
+        edits=(('promised = table("-> ballot: tuple", durable=True)', 'promised = table("-> ballot: tuple")'),),
+        breaks="agreement",
+        faults=CRASHES,
+    ),
+    Mutant(
+        name="forgotten acceptance (not durable)",
+        subject=SYNOD,
+        edits=(('accepted = table("-> ballot: tuple, value", durable=True)', 'accepted = table("-> ballot: tuple, value")'),),
+        breaks="agreement",
+        faults=CRASHES,
+    ),
+    Mutant(
+        name="forgotten round: a restarted proposer takes its old ballot for another value",
+        subject=SYNOD,
+        edits=(
+            ('round = table("-> number: int", durable=True)', 'round = table("-> number: int")'),
+            ("max(self.round.get((), (0,)).number, self.promised.get((), (LOWEST,)).ballot[0]) + 1", "self.round.get((), (0,)).number + 1"),
+        ),
+        breaks=("agreement", "'promises'", "UnorderableValues"),
+        faults=CRASHES,
+    ),
+    Mutant(
+        name="own value always, whatever was accepted",
+        subject=SYNOD,
+        edits=(("b.value if x.accepted == LOWEST else x.value", "b.value"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="value of the lowest ballot reported",
+        subject=SYNOD,
+        edits=(("agg.max(h.accepted), agg.argmax(h.value, h.accepted)", "agg.max(h.accepted), agg.argmin(h.value, h.accepted)"),),
+        breaks=("agreement", "validity"),
+    ),
+    Mutant(
+        name="greatest value reported instead of that of the highest ballot",
+        subject=SYNOD,
+        edits=(("agg.max(h.accepted), agg.argmax(h.value, h.accepted)", "agg.max(h.accepted), agg.max(h.value)"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="ballots of two proposers equal",
+        subject=SYNOD,
+        edits=((".ballot[0]) + 1, self.me), w.value)", '.ballot[0]) + 1, "x"), w.value)'),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="acceptor accepts in any ballot",
+        subject=SYNOD,
+        edits=(("for a in self.accept for f in self.floor\n                       if a.ballot >= f.ballot)", "for a in self.accept)"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="acceptor promises in any ballot",
+        subject=SYNOD,
+        edits=(("for p in self.prepare for f in self.floor if p.ballot >= f.ballot)", "for p in self.prepare)"),),
+        why="what it accepts is still bounded by its promise, and a report of more than was asked for harms nobody",
+    ),
+    Mutant(
+        name="promise not kept: nothing is recorded",
+        subject=SYNOD,
+        edits=(("if f.ballot != LOWEST\n                           or any(t for t in self.taken))", "if any(t for t in self.taken))"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="acceptance does not count as a promise",
+        subject=SYNOD,
+        edits=(("((max(f.ballot, self.taken.get((), (LOWEST, \"\")).ballot),) for f in self.floor", "((f.ballot,) for f in self.floor"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="promise of this tick does not bind in this tick",
+        subject=SYNOD,
+        edits=(
+            (
+                "max(self.promised.get((), (LOWEST,)).ballot, self.asked.get((), (LOWEST,)).ballot),) for x in (1,)",
+                "self.promised.get((), (LOWEST,)).ballot,) for x in (1,)",
+            ),
+        ),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="nothing accepted is reported",
+        subject=SYNOD,
+        edits=(
+            (
+                'self.promise <~ ((p.proposer, self.me, p.ballot, self.accepted.get((), (LOWEST, "")).ballot,',
+                "self.promise <~ ((p.proposer, self.me, p.ballot, LOWEST,",
+            ),
+        ),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="what was accepted is reported under the new ballot",
+        subject=SYNOD,
+        edits=(
+            (
+                'self.promise <~ ((p.proposer, self.me, p.ballot, self.accepted.get((), (LOWEST, "")).ballot,',
+                "self.promise <~ ((p.proposer, self.me, p.ballot, p.ballot,",
+            ),
+        ),
+        breaks=("agreement", "validity"),
+    ),
+    Mutant(
+        name="promises of different ballots mixed",
+        subject=SYNOD,
+        edits=(
+            ("self.heard <= ((p.ballot, p.acceptor, p.accepted, p.value) for p in self.promise)",
+             "self.heard <= ((b.ballot, p.acceptor, p.accepted, p.value) for p in self.promise for b in self.ballot)"),
+        ),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="promises counted by message",
+        subject=SYNOD,
+        edits=(
+            ('promises = table("ballot: tuple, acceptor: str, accepted: tuple, value")',
+             'promises = table("ballot: tuple, acceptor: str, accepted: tuple, value, step")'),
+            ('heard = scratch("ballot, acceptor, accepted, value")', 'heard = scratch("ballot, acceptor, accepted, value, step")'),
+            ("self.heard <= ((p.ballot, p.acceptor, p.accepted, p.value) for",
+             "self.heard <= ((p.ballot, p.acceptor, p.accepted, p.value, self.step) for"),
+            ("agg.count_distinct(h.acceptor)) for h in self.heard", "agg.count()) for h in self.heard"),
+        ),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="votes of different ballots counted together",
+        subject=SYNOD,
+        edits=(
+            ("((s.ballot, s.value, agg.count_distinct(s.acceptor)) for s in self.seen)",
+             "((LOWEST, s.value, agg.count_distinct(s.acceptor)) for s in self.seen)"),
+        ),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="votes for any value of a ballot counted together",
+        subject=SYNOD,
+        edits=(
+            ("((s.ballot, s.value, agg.count_distinct(s.acceptor)) for s in self.seen)",
+             "((s.ballot, s.value, agg.count_distinct(t.acceptor)) for s in self.seen for t in self.seen if t.ballot == s.ballot)"),
+        ),
+        why="a ballot has one proposer and one value, so that its votes are all for the same",
+    ),
+    Mutant(
+        name="decision before a majority: the first vote decides",
+        subject=SYNOD,
+        edits=(("for b in self.backing if self.majority(b.acceptors))", "for b in self.backing)"),),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="votes counted twice: by message",
+        subject=SYNOD,
+        edits=(
+            ('votes = table("acceptor: str, ballot: tuple, value")', 'votes = table("acceptor: str, ballot: tuple, value, step")'),
+            ('seen = scratch("acceptor, ballot, value")', 'seen = scratch("acceptor, ballot, value, step")'),
+            ("((v.acceptor, v.ballot, v.value) for v in self.voted)", "((v.acceptor, v.ballot, v.value, self.step) for v in self.voted)"),
+            ("agg.count_distinct(s.acceptor)) for s in self.seen", "agg.count()) for s in self.seen"),
+        ),
+        breaks="agreement",
+    ),
+    Mutant(
+        name="lost retry: a proposer begins one ballot only",
+        subject=SYNOD,
+        edits=(
+            ("if self.rand >= self.patience and not any(d for d in self.decided))",
+             "if not any(d for d in self.decided) and not any(r for r in self.round))"),
+        ),
+        breaks="termination",
+    ),
+    Mutant(
+        name="who has not learned does not ask",
+        subject=SYNOD,
+        edits=(("for b in self.beat for member in self.members if not any(d for d in self.decided))", "for b in self.beat for member in ())"),),
+        breaks="termination",
+    ),
+    Mutant(
+        name="retry without patience",
+        subject=SYNOD,
+        edits=(("if self.rand >= self.patience and not any(d for d in self.decided))", "if not any(d for d in self.decided))"),),
+        why="with the delays of one network, one of the proposers is soon ahead by more than a round trip",
+    ),
+)
