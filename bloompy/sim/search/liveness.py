@@ -66,7 +66,7 @@ class _Asked:
         try:
             found = self._goal()
         except AssertionError as error:
-            found = str(error) or False
+            found = str(error).partition("\n")[0] or False  # below stands what pytest says of the operands
         self.reached = found is None or found is True or (found is not False and not found)
         self.missing = None if found is False or self.reached else found
         return self.reached

@@ -28,6 +28,7 @@ TIME_LIMIT_S = 20.0
 """Most seconds of shrinking."""
 
 _MOST_PAIRS = 10
+_EARLIEST = 3
 
 Weight: TypeAlias = "tuple[int, int, int, float, int]"
 
@@ -121,6 +122,7 @@ class _Shrinking:
             self._leave_out_operations,
             self._leave_out_draws,
             self._cut_off_in_place_of_drops,
+            self._earlier_points,
             self._simplify_values,
             self._leave_out_pairs,
         )
@@ -201,6 +203,14 @@ class _Shrinking:
             others = sorted(set(self.best.sim.nodes) - {node})
             yield Decision("partition", at, [start, end, [node], others, False])
 
+    def _earlier_points(self) -> None:
+        """The same at an earlier frame, tick or synchronisation: then operations before it may not be needed."""
+        for one in self._decisions:
+            if is_change(one) and len(one.at) > 1 and isinstance(one.at[-1], int):
+                taken = {other.at for other in self._decisions if other.kind == one.kind}
+                earlier = [(*one.at[:-1], number) for number in (*range(1, min(one.at[-1], _EARLIEST + 1)), one.at[-1] - 1)]
+                any(self._replace(one, evolve(one, at=at)) for at in earlier if at[-1] > 0 and at not in taken)
+
     def _simplify_values(self) -> None:
         """Rounder times, shorter faults, smaller draws."""
         tried: set[tuple[str, Any]] = set()
@@ -248,9 +258,14 @@ class _Shrinking:
 def weight(outcome: Outcome) -> Weight:
     """What shrinking makes less, the first number first: changes, operations, draws, how hard the values are to read, events."""
     kinds = Counter("change" if is_change(one) else one.kind for one in outcome.schedule.decisions)
-    hard = sum(complexity(one.value) for one in outcome.schedule.decisions if one.kind != "skip")
+    hard = sum(complexity(one.value) + _number(one) / 100 for one in outcome.schedule.decisions if one.kind != "skip")
     operations = outcome.sim.operation_count - kinds["skip"]
     return kinds["change"], operations, kinds["draw"], hard, len(outcome.sim.trace)
+
+
+def _number(decision: Decision) -> int:
+    """Of the frame, tick or synchronisation at which it is taken."""
+    return decision.at[-1] if is_change(decision) and len(decision.at) > 1 and isinstance(decision.at[-1], int) else 0
 
 
 def _by_link(drops: Iterable[Decision]) -> Iterator[list[Decision]]:

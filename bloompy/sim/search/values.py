@@ -40,7 +40,8 @@ def complexity(value: Any) -> float:
     if value is None or isinstance(value, bool):
         return 0
     if isinstance(value, int):
-        return abs(value) + 1 if abs(value) < 10 else 10 + len(str(abs(value)))
+        size = abs(value)
+        return size + 1 if size < 10 else 10 + len(str(size)) + size / (size + 1000)
     if isinstance(value, float):
         return len(f"{abs(value):.9f}".rstrip("0").replace(".", "").lstrip("0")) + (abs(value) > 0) + min(abs(value), 100.0) / 1000
     if isinstance(value, list):
