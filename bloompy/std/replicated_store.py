@@ -75,8 +75,9 @@ class ReplicatedStore(KeyValueProtocol):
         self.store <+ ((r.key, r.value) for r in self.replicate)
         # ack(@S, me, K, V) @async :- replicate(me, S, K, V).
         self.ack <~ ((r.src, self.me, r.key, r.value) for r in self.replicate)
-        # holds(A, K, merge<V>) @next :- ack(me, A, K, V).
+        # holds(A, K, merge<V>) @next :- ack(me, A, K, V); replicate(me, A, K, V).      (it sent what it has on disk)
         self.holds <+ ((a.src, a.key, a.value) for a in self.ack)
+        self.holds <+ ((r.src, r.key, r.value) for r in self.replicate)
 
 
 class ReplicatedServer(Served, ReplicatedStore):

@@ -111,8 +111,9 @@ class VersionedStore(Bloom):
         self.store <+ ((w.key, w.versions) for w in self.write)
         # wrote(@S, me, K, V) @async :- write(me, S, K, V).
         self.wrote <~ ((w.src, self.me, w.key, w.versions) for w in self.write)
-        # holds(A, K, merge<V>) @next :- wrote(me, A, K, V).
+        # holds(A, K, merge<V>) @next :- wrote(me, A, K, V); write(me, A, K, V).      (it sent what it has on disk)
         self.holds <+ ((w.src, w.key, w.versions) for w in self.wrote)
+        self.holds <+ ((w.src, w.key, w.versions) for w in self.write)
 
     @rule
     def ask(self) -> None:
