@@ -10,11 +10,13 @@ from collections import Counter
 
 from benchmarks.measure import Figure, WrongResult, command
 from bloompy import rule
-from bloompy.sim import Faults, Simulation
+from bloompy.sim import EvaluatorPool, Faults, Simulation
 from bloompy.std.two_phase_commit import Coordinator, Participant
 
 PARTICIPANTS = ("p", "q", "r")
 FAULTS = Faults.mix(partition_s=(0.01, 0.5), down_s=(0.0, 0.5), pause_s=(0.01, 0.5))
+POOL = EvaluatorPool()
+"""As every campaign has one."""
 FAULTY_S = 1.0
 """Seconds of virtual time in which things go wrong."""
 
@@ -34,7 +36,7 @@ def schedule(seed: int, trace: bool = True) -> Simulation:
         WrongResult: if two nodes decided differently.
         SimulationError: if it did not end.
     """
-    sim = Simulation(seed, faults=FAULTS, trace=trace)
+    sim = Simulation(seed, faults=FAULTS, trace=trace, pool=POOL)
     coordinator = sim.add(Coordinator, "c", timeout_s=0.8)
     nodes = [sim.add(Voter, name) for name in PARTICIPANTS]
     coordinator.submit.insert(*((1, name, not sim.chance(0.1)) for name in PARTICIPANTS))
@@ -51,6 +53,7 @@ def schedule(seed: int, trace: bool = True) -> Simulation:
     sim.run(until=FAULTY_S)
     sim.calm()
     sim.run_until(ended, limit_s=10.0)
+    sim.close()
     return sim
 
 

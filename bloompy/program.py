@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -61,6 +61,7 @@ class Bloom:
     _declared: ClassVar[dict[str, _Declaration]] = {}
     _owners: ClassVar[dict[str, type[Bloom]]] = {}
     _own_rules: ClassVar[dict[str, tuple[list[nodes.Rule], list[nodes.Collection]]]] = {}
+    _helper_names: ClassVar[tuple[str, ...]]
 
     dead_letter = Table[Any, int, str, Any, str, float](
         "table",
@@ -570,14 +571,21 @@ def _methods(cls: type[Bloom], values: Mapping[str, Any], prefix: str) -> dict[s
     start = len(prefix)
     view.__dict__.update({name[start:]: value for name, value in values.items() if name.startswith(prefix) and "." not in name[start:]})
     found: dict[str, Callable[..., Any]] = {}
-    for base in cls.__mro__:
-        for name, value in vars(base).items():
-            if _is_helper(base, name, value):
-                found.setdefault(prefix + name, getattr(view, name))
+    for name in _helpers(cls):
+        found[prefix + name] = getattr(view, name)
     for name, declaration in cls._declared.items():
         if isinstance(declaration, ModuleDeclaration):
             found |= _methods(_inner(declaration), values, f"{prefix}{name}.")
     return found
+
+
+def _helpers(cls: type[Bloom]) -> Sequence[str]:
+    """The names of a class's helper methods, looked up once: simulations make very many instances."""
+    known = cls.__dict__.get("_helper_names")
+    if known is None:
+        names = (name for base in cls.__mro__ for name, value in vars(base).items() if _is_helper(base, name, value))
+        known = cls._helper_names = tuple(dict.fromkeys(names))
+    return known
 
 
 class ModuleHandle:

@@ -42,6 +42,12 @@ class Counting:
         if self.grouped:
             self.upkeep += "; aggregates group by group"
 
+    def reset(self) -> None:
+        """Be as at the start."""
+        self.counted = self.uncounted = self._counting = False
+        for one in self.grouped.values():
+            one.reset()
+
     def update(self, first: bool) -> None:
         """Bring the view up to date."""
         if first or not self.counted:

@@ -87,6 +87,10 @@ class Filling:
         read = dict.fromkeys(reference.collection for one in derivations for reference in one.references)
         self._inputs = [backend.relations[name] for name in read if backend.relations[name] not in self._views]
         self._bulk: Bulk | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Be as at the start."""
         self._tried = self.went_well = False
         self.told = ""
 

@@ -42,6 +42,9 @@ class Part(Protocol):
     def roll_back(self) -> None:
         """The tick has not happened."""
 
+    def reset(self) -> None:
+        """Be as at the start."""
+
 
 class Fixpoint:
     """One component, ready to be brought up to date tick by tick.
@@ -94,6 +97,17 @@ class Fixpoint:
             standing or self.recursive or self.growing or any(one.derivation.overlays for one in self.transient)
         ):
             self.update = Passing(relations[0], self.transient, touch).update  # type: ignore[method-assign]  # and most others this
+
+    def reset(self) -> None:
+        """Be as at the start; functions are bound anew, since their plans depend on the sizes of tables."""
+        for part in self.parts:
+            part.reset()
+        self.recursion.clock = 0
+        if self.filling is not None:
+            self.filling.reset()
+        for runner in self.runners:
+            runner.functions.clear()
+            runner.lists.clear()
 
     @property
     def upkeep(self) -> str:

@@ -25,6 +25,10 @@ class Grouped:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._windows = ranks_rows(runner.derivation.query)
+        self.reset()
+
+    def reset(self) -> None:
+        """Have no group, as at the start."""
         self._groups: dict[Any, tuple[Any, ...]] = {}
         self._rows: dict[Any, list[PlainRow]] = {}
         self._log: list[tuple[Any, tuple[Any, ...] | None, tuple[Any, ...] | None, list[PlainRow] | None]] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -77,6 +78,20 @@ class Machine:
         self._periodic = [collection for collection in program.collections if collection.kind == "periodic"]
         self._listeners: dict[str, list[Callable[[Any], object]]] = {}
         self._letters = 0
+
+    def make_with(self, make: Callable[[Callable[[Program, Environment], Evaluator], Program, Environment], Evaluator]) -> None:
+        """Have the evaluator, when it is needed, made by another function, which gets the class that would be it, too."""
+        self._make = partial(make, self._make)
+
+    def release(self, cause: Exception) -> Evaluator | None:
+        """Let go of the evaluator; from now on reads raise the error given."""
+        evaluator, self._evaluator = self._evaluator, None
+
+        def released(program: Program, environment: Environment) -> Evaluator:
+            raise cause
+
+        self._make = released
+        return evaluator
 
     @property
     def evaluator(self) -> Evaluator:

@@ -29,6 +29,11 @@ class Merging(Counting):
         self._log: list[tuple[PlainRow, int]] = []
         self._saved: dict[Key, dict[PlainRow, int]] | None = None
 
+    def reset(self) -> None:
+        """Be as at the start."""
+        super().reset()
+        self.contributions, self._log, self._saved = {}, [], None
+
     def update(self, first: bool) -> None:
         """Bring the view up to date."""
         super().update(first)

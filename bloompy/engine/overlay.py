@@ -19,6 +19,9 @@ class Copying:
     def __init__(self, head: Relation, touch: Touch, conflict: Conflict) -> None:
         self.head, self.touch, self.conflict = head, touch, conflict
 
+    def reset(self) -> None:
+        """Nothing is kept."""
+
     def update(self, first: bool) -> None:
         """Bring the overlay's standing rows up to date."""
         head, base = self.head, self.head.base

@@ -30,6 +30,11 @@ class Persisting:
         self.head, self.runners, self.touch, self.conflict = head, runners, touch, conflict
         self.grouped = {id(one): Grouped(one) for one in runners if one.derivation.aggregates}
 
+    def reset(self) -> None:
+        """Be as at the start."""
+        for one in self.grouped.values():
+            one.reset()
+
     def update(self, first: bool) -> None:
         """Bring the table up to date."""
         deleted = list(self.head.deleted)

@@ -72,6 +72,16 @@ class Relation:
         self._saved_transient: dict[PlainRow, None] = {}
         self._ranks_lost: dict[PlainRow, float] = {}
 
+    def reset(self) -> None:
+        """Be empty, as at the start. What was told of rows before stays as it is."""
+        self.rows, self.indexes = {}, {}
+        self.inserted, self.deleted = [], []
+        self.transient, self.again = {}, {}
+        if self.ranks is not None:
+            self.ranks = {}
+        self._before, self._saved_rows = None, None
+        self._saved_again, self._saved_transient, self._ranks_lost = {}, {}, {}
+
     @property
     def size(self) -> int:
         """Number of rows."""
@@ -365,6 +375,11 @@ class Transient(Relation):
     def __init__(self, name: str, key: Callable[[PlainRow], Key]) -> None:
         super().__init__(name, Kind.TRANSIENT, key)
         self._emptied: dict[Key, PlainRow] | None = None  # the rows of the tick before
+
+    def reset(self) -> None:
+        """Be empty, as at the start."""
+        super().reset()
+        self._emptied = None
 
     def begin(self) -> None:
         """Drop the rows of the tick before."""

@@ -15,6 +15,7 @@ from bloompy.engine.machine import Machine
 from bloompy.engine.tick import PlainRow, Tick
 from bloompy.errors import InvariantViolation
 from bloompy.program import Bloom, machine_of
+from bloompy.sim.pool import EvaluatorPool
 
 
 class Watchdog:
@@ -22,15 +23,24 @@ class Watchdog:
 
     Args:
         program: an instance, for the class's names and the parameters.
+        pool: where evaluators are used again.
     """
 
-    def __init__(self, program: Bloom) -> None:
+    def __init__(self, program: Bloom, pool: EvaluatorPool | None) -> None:
         cluster = type(program).cluster_ir
         environment = evolve(machine_of(program).evaluator.environment, me="cluster", profile=False)
         self._machine = Machine(cluster, lambda me: environment, Codegen, "cluster", 0, lambda: 0.0)
+        self._pool = pool
+        if pool is not None:
+            pool.serve(self._machine)
         self._watched = [one.name for one in cluster.collections if one.kind == "table"]
         self._durable = {one.name for one in program.program_ir.collections if one.durable}
         self._held: dict[str, dict[str, dict[PlainRow, None]]] = {}
+
+    def close(self) -> None:
+        """Let go of its evaluator."""
+        if self._pool is not None:
+            self._pool.take_back(self._machine, "the watchdog is done")
 
     @staticmethod
     def applies(program: Bloom) -> bool:

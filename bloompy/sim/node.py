@@ -90,6 +90,8 @@ class SimNode:
         self.machine = machine = machine_of(self.program)
         if machine.me != self.address:
             raise UsageError(f"the program of {self.address!r} has the address {machine.me!r}", hint="make it with the address it is given")
+        if self.sim.pool is not None:
+            self.sim.pool.serve(machine)
         machine.evaluator.on_violation = self._violated
         machine.on_tick = self._ticked
         self.up = True
@@ -314,6 +316,12 @@ class SimNode:
             self.machine.on_stage = None
             self.driver.calls.close(NodeStopped(f"{self.address} went down"))
         self.sim.ended(self, kind, text)
+        self.let_go("is down")
+
+    def let_go(self, state: str) -> None:
+        """Let others have what the incarnation was evaluated with, where evaluators are used again."""
+        if self.sim.pool is not None:
+            self.sim.pool.take_back(self.machine, f"{self.address} {state}")
 
     def _start_again(self) -> None:
         if not self.up:
@@ -387,6 +395,8 @@ class _SimTransport:
     def send(self, address: str, frame: bytes) -> None:
         """Give a frame to the network."""
         node = self._node
+        if node.transport is not self or not node.up:
+            return  # it was crashed by a callback, in the middle of its turn
         node.send_count += 1
         node.crash_point("send", node.send_count)
         node.sim.network.send(node.address, address, frame)

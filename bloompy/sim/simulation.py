@@ -17,6 +17,7 @@ from bloompy.sim.cluster import Watchdog
 from bloompy.sim.faults import Faults, between
 from bloompy.sim.network import Frame, Hold, Link, Network, Partition
 from bloompy.sim.node import Crashed, SimNode
+from bloompy.sim.pool import EvaluatorPool
 from bloompy.sim.schedule import Decisions, Schedule
 from bloompy.sim.tasks import Answer, Task
 from bloompy.sim.trace import Event, EventKind, Rows, Trace
@@ -52,6 +53,7 @@ class Simulation:
         trace: keep what happens, for pictures and provenance.
         dead_letters: "fail", or "allow" messages that make their tick fail.
         limits: bounds of every node.
+        pool: evaluators to be used again, for campaigns: see `close`.
         start_s: time at which it begins.
 
     Attributes:
@@ -73,6 +75,7 @@ class Simulation:
         trace: bool = True,
         dead_letters: Literal["fail", "allow"] = "fail",
         limits: Limits | None = None,
+        pool: EvaluatorPool | None = None,
         start_s: float = 0.0,
     ) -> None:
         if order not in ("latency", "pct"):
@@ -80,6 +83,7 @@ class Simulation:
         if dead_letters not in ("fail", "allow"):
             raise UsageError(f"dead_letters={dead_letters!r}", hint='"fail" or "allow"')
         self.seed, self.order, self.dead_letters, self.limits = seed, order, dead_letters, limits or Limits()
+        self.pool = pool
         self.agenda = Agenda(start_s)
         self.counts: Counter[str] = Counter()
         self.reached: Counter[str] = Counter()
@@ -169,6 +173,14 @@ class Simulation:
     def up(self) -> list[SimNode]:
         """The nodes that run."""
         return [node for node in self.nodes.values() if node.up]
+
+    def close(self) -> None:
+        """Give the evaluators back to the pool, if there is one: the nodes can no longer be looked at; the trace can."""
+        if self.pool is not None:
+            for node in self.up:
+                node.let_go("is in a simulation that was closed")
+            for watchdog in self._watchdogs.values():
+                watchdog.close()
 
     # -- time
 
@@ -363,7 +375,7 @@ class Simulation:
     def started(self, node: SimNode) -> None:
         """A node begins an incarnation."""
         if Watchdog.applies(node.program) and type(node.program) not in self._watchdogs:
-            self._watchdogs[type(node.program)] = Watchdog(node.program)
+            self._watchdogs[type(node.program)] = Watchdog(node.program, self.pool)
         self.trace.programs[node.address] = node.program.program_ir
         self._note("start" if node.incarnation == 1 else "restart", node)
 

@@ -18,6 +18,7 @@ from attrs import define, field
 
 from bloompy.errors import InjectedNothing, NeverReached
 from bloompy.sim.faults import Faults
+from bloompy.sim.pool import EvaluatorPool
 from bloompy.sim.search.running import Outcome, Plan, Test, run_once
 from bloompy.sim.search.shrinking import RUNS, TIME_LIMIT_S, Shrunk, shrink
 
@@ -134,7 +135,7 @@ def campaign(
     mix = Faults.mix() if faults is None else faults
     found, start = Campaign(allowed=mix.kinds), time.monotonic()
     end = float("inf") if time_limit_s is None else start + time_limit_s
-    plans = _plans(found, runs, first_seed, mix, options or {})
+    plans = _plans(found, runs, first_seed, mix, {"pool": EvaluatorPool(), **(options or {})})
     try:
         for plan in plans:
             outcome = run_once(test, plan)
@@ -144,6 +145,7 @@ def campaign(
                 break
             if on_run is not None:
                 on_run(found)
+            outcome.sim.close()
             if time.monotonic() > end:
                 break
         if found.failure is not None and shrink_runs:
@@ -178,7 +180,9 @@ def _shrink(found: Campaign, test: Test, plans: Iterator[Plan], runs: int, secon
         if best.interrupted or not best.repeats or not more or left < seconds / 4 or _changes(best) <= FEW_FAULTS:
             break
         outcome = run_once(test, plan)
-        if outcome.kind == first.kind:
+        if outcome.kind != first.kind:
+            outcome.sim.close()
+        else:
             more -= 1
             other = shrink(test, outcome, runs=runs, time_limit_s=left)
             if other.repeats and _changes(other) < _changes(best):

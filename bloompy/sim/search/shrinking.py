@@ -245,6 +245,7 @@ class _Shrinking:
         self.runs += 1
         found = run_once(self._test, evolve(self._plan, schedule=schedule))
         if found.kind != self._first.kind or (self.best is not None and weight(found) >= self._weight()):
+            found.sim.close()
             return False
         self.best = found
         self._tried.add(found.schedule.encode())
