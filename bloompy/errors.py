@@ -376,3 +376,9 @@ class IncompleteExploration(BloomError):
     """An exploration that reached its limit, so that nothing is proved: states that it has not seen may be wrong."""
 
     code = "BLM532"
+
+
+class StatesMiscounted(BloomError):
+    """An exhaustive exploration that found another number of states than the test says there are."""
+
+    code = "BLM533"

@@ -6,12 +6,26 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bloompy.testing.decorators import random_faults
+    from bloompy.sim.search.liveness import must
+    from bloompy.sim.search.running import replay, run_once
+    from bloompy.testing.decorators import exhaustive, lineage_driven, random_faults
     from bloompy.testing.tables import assert_rows, rows_of, table_text
 
-__all__ = ["assert_rows", "random_faults", "rows_of", "table_text"]
+__all__ = [
+    "assert_rows",
+    "exhaustive",
+    "lineage_driven",
+    "must",
+    "random_faults",
+    "replay",
+    "rows_of",
+    "run_once",
+    "table_text",
+]
 
-_HOMES = {"random_faults": "decorators", "assert_rows": "tables", "rows_of": "tables", "table_text": "tables"}
+_HOMES = dict.fromkeys(("exhaustive", "lineage_driven", "random_faults"), "bloompy.testing.decorators")
+_HOMES |= dict.fromkeys(("assert_rows", "rows_of", "table_text"), "bloompy.testing.tables")
+_HOMES |= dict.fromkeys(("replay", "run_once"), "bloompy.sim.search.running") | {"must": "bloompy.sim.search.liveness"}
 
 
 def __getattr__(name: str) -> object:
@@ -19,5 +33,5 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     if name in _HOMES:
-        return getattr(import_module(f"bloompy.testing.{_HOMES[name]}"), name)
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'bloompy.testing' has no attribute {name!r}")

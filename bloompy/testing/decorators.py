@@ -18,11 +18,11 @@ from typing import Any, TypeVar, overload
 
 from attrs import evolve, frozen
 
-from bloompy.errors import UsageError
+from bloompy.errors import IncompleteExploration, StatesMiscounted, UsageError
 from bloompy.sim.faults import Faults
 from bloompy.sim.search.campaign import Campaign, campaign
 from bloompy.sim.search.running import Outcome, Plan, Test, check_deterministic, plan_of, run_once
-from bloompy.sim.search.shrinking import Shrunk
+from bloompy.sim.search.shrinking import Shrunk, shrink
 from bloompy.testing import regressions, reporting
 from bloompy.testing.session import Session, current
 
@@ -87,15 +87,102 @@ def random_faults(
     return _decorate(function, search, settings)
 
 
+@overload
+def lineage_driven(function: F) -> F: ...
+@overload
+def lineage_driven(
+    *, end_of_faults_s: float = ..., crashes: int = ..., omissions: bool = ..., max_runs: int = ..., seed: int = ..., **options: Any
+) -> Callable[[F], F]: ...
+def lineage_driven(
+    function: Any = None,
+    *,
+    end_of_faults_s: float = 1.0,
+    crashes: int = 0,
+    omissions: bool = True,
+    max_runs: int = 1_000,
+    seed: int = 0,
+    **options: Any,
+) -> Any:
+    """Search for faults that break the outcome of a test, led by what the outcome relies on (see `bloompy.sim.lineage`).
+
+    The test says at its end what it expects, by `bloompy.sim.lineage.expect`. It passes when no set of faults within the bounds
+    can take away what was expected; it fails if `max_runs` do not suffice to know.
+
+    Args:
+        function: a test with a parameter `sim`.
+        end_of_faults_s: faults are before this time.
+        crashes: at most so many nodes crash, for ever.
+        omissions: whether messages are lost.
+        max_runs: give up after so many.
+        seed, **options: of the simulations.
+    """
+    settings = Settings(first_seed=seed, options=options)
+
+    def search(test: Test, session: Session, name: str) -> None:
+        __tracebackhide__ = True
+        from bloompy.sim import lineage  # these tests are few
+
+        result = lineage.lineage_driven(
+            test, end_of_faults_s=end_of_faults_s, crashes=crashes, omissions=omissions, max_runs=max_runs, seed=seed, **options
+        )
+        session.told(str(result).splitlines()[0], False)
+        if result.schedule is not None:
+            outcome = run_once(test, Plan(seed=seed, schedule=result.schedule, options=options))
+            origin = f"found in run {result.runs:,} of a search led by lineage"
+            if not outcome.failed:  # only the faults as they were tried break it, by their times
+                outcome = evolve(outcome, error=result.error, sim=result.sim)
+                raise _told(outcome, session, name, origin)
+            raise _told((shrunk := shrink(test, outcome)).outcome, session, name, origin, shrunk)
+        if not result.complete:
+            raise IncompleteExploration(str(result), hint="more max_runs, or fewer crashes or a shorter end_of_faults_s")
+
+    return _decorate(function, search, settings)
+
+
+def exhaustive(
+    *, states: int | None = None, reduce: bool = False, max_states: int | None = None, limit_s: float | None = None, **options: Any
+) -> Callable[[F], F]:
+    """Look at every state that a small cluster can reach (see `bloompy.sim.exploring`).
+
+        @exhaustive(network="set", states=56)
+        def test_two_phase_commit(model):
+            model.add(…)
+            model.always("agreement", lambda view: …)
+
+    Args:
+        states: the test fails too if there are not just so many.
+        reduce, max_states, limit_s: of `Model.explore`.
+        **options: of the `Model` that the test is given.
+    """
+
+    def decorate(function: F) -> F:
+        _check_parameter(function, "model")
+
+        def run(arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+            __tracebackhide__ = True
+            from bloompy.sim.exploring import Model
+
+            model = Model(**options)
+            function(*arguments, model=model, **named)
+            session, _ = _located(function)
+            found = model.explore(reduce=reduce, max_states=max_states, limit_s=limit_s)
+            session.told(str(found).splitlines()[0], False)
+            found.raise_if_failed()
+            if states is not None and found.states != states:
+                raise StatesMiscounted(f"there are {found.states:,} states, and not {states:,}", hint=str(found))
+
+        return _without(function, "model", run)
+
+    return decorate
+
+
 def _decorate(function: Any, search: Callable[[Test, Session, str], None], settings: Settings) -> Any:
     """A decorator whose tests are searched in a way of their own; replay and regressions are the same for all."""
 
     def decorate(function: F) -> F:
-        if "sim" not in inspect.signature(function).parameters:
-            raise UsageError(f"{function.__qualname__} has no parameter `sim`", hint="the simulation is given by this name")
+        _check_parameter(function, "sim")
 
-        @functools.wraps(function)
-        def wrapper(*arguments: Any, **named: Any) -> None:
+        def run(arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
             __tracebackhide__ = True
             session, name = _located(function)
 
@@ -111,12 +198,28 @@ def _decorate(function: Any, search: Callable[[Test, Session, str], None], setti
                 _again(test, session, name, saved.word, settings, f"a saved run ({path.name})")
             search(test, session, name)
 
-        signature = inspect.signature(function)
-        kept = [one for one in signature.parameters.values() if one.name != "sim"]
-        wrapper.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-        return wrapper  # type: ignore[return-value]
+        return _without(function, "sim", run)
 
     return decorate if function is None else decorate(function)
+
+
+def _check_parameter(function: Callable[..., Any], name: str) -> None:
+    if name not in inspect.signature(function).parameters:
+        raise UsageError(f"{function.__qualname__} has no parameter `{name}`", hint="what it works with is given by this name")
+
+
+def _without(function: F, parameter: str, run: Callable[[tuple[Any, ...], dict[str, Any]], None]) -> F:
+    """A function in place of another that lacks one of its parameters, so that pytest looks for no fixture of this name."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments: Any, **named: Any) -> None:
+        __tracebackhide__ = True
+        run(arguments, named)
+
+    signature = inspect.signature(function)
+    kept = [one for one in signature.parameters.values() if one.name != parameter]
+    wrapper.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    return wrapper  # type: ignore[return-value]
 
 
 def _search(test: Test, settings: Settings, session: Session, name: str) -> None:
@@ -136,11 +239,11 @@ def _search(test: Test, settings: Settings, session: Session, name: str) -> None
         options=settings.options,
         on_run=None if progress is None else lambda campaign: progress(campaign, runs),
     )
-    session.told(found)
-    finish(found, session, name, every_kind=settings.faults is not None)
+    session.told(str(found), found.interrupted)
+    _finish(found, session, name, every_kind=settings.faults is not None)
 
 
-def finish(found: Campaign, session: Session, name: str, *, every_kind: bool = True) -> None:
+def _finish(found: Campaign, session: Session, name: str, *, every_kind: bool) -> None:
     """Raise what a campaign found, with its report."""
     __tracebackhide__ = True
     if found.interrupted:

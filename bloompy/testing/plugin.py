@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bloompy.errors import InjectedNothing, NeverReached, NotDeterministic
+from bloompy.errors import CounterexampleFound, IncompleteExploration, InjectedNothing, NeverReached, NotDeterministic, StatesMiscounted
 from bloompy.sim.search.campaign import Campaign
 from bloompy.sim.search.failures import is_failure, kind_of
 from bloompy.sim.search.running import Outcome, Plan, plan_of
@@ -28,7 +28,7 @@ PROGRESS_S = 5.0
 
 _CAMPAIGN = "bloompy campaign"
 _COVERAGE = "bloompy_coverage"
-_WITHOUT_A_RUN = (InjectedNothing, NeverReached, NotDeterministic)
+_WITHOUT_A_RUN = (CounterexampleFound, IncompleteExploration, InjectedNothing, NeverReached, NotDeterministic, StatesMiscounted)
 _PLAN = pytest.StashKey[Plan]()
 
 
@@ -84,10 +84,10 @@ class Plugin:
         option = self._config.getoption
         name = item.name
 
-        def told(campaign: Campaign) -> None:
-            item.user_properties.append((_CAMPAIGN, str(campaign)))
-            if campaign.interrupted:
-                self._campaigns.append((item.nodeid, str(campaign)))
+        def told(text: str, interrupted: bool) -> None:
+            item.user_properties.append((_CAMPAIGN, text))
+            if interrupted:  # there may be no report of this test
+                self._campaigns.append((item.nodeid, text))
 
         def stop(reason: str) -> None:
             item.session.shouldstop = reason
@@ -125,7 +125,8 @@ class Plugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what campaigns did, also where the test ran in another process."""
         if report.when == "call":
-            self._campaigns += [(report.nodeid, str(text)) for name, text in report.user_properties if name == _CAMPAIGN]
+            found = ((report.nodeid, str(text)) for name, text in report.user_properties if name == _CAMPAIGN)
+            self._campaigns += [one for one in found if one not in self._campaigns]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -68,7 +68,7 @@ class Report:
     def _again(self) -> str:
         if self.under_pytest:
             return f"pytest {_quoted(self.test)} --bloompy-replay={self.word}"
-        return f'bloompy.sim.search.running.replay({self.test}, "{self.word}")'
+        return f'bloompy.testing.replay({self.test}, "{self.word}")'
 
 
 def changes(schedule: Schedule) -> list[str]:

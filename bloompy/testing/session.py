@@ -27,7 +27,7 @@ class Session:
         full_traceback: also frames of bloompy are shown.
         test: name of the test being run, and its file; outside pytest they are those of the function.
         progress: told the state of a long campaign.
-        told: takes the finished campaign.
+        told: takes what a finished campaign or search did, in a line, and whether Ctrl-C ended it.
         stop: ends the session after the present test, with a reason.
     """
 
@@ -41,7 +41,7 @@ class Session:
     full_traceback: bool = False
     test: tuple[Path, str] | None = None
     progress: Callable[[Campaign, int], object] | None = None
-    told: Callable[[Campaign], object] = lambda campaign: None
+    told: Callable[[str, bool], object] = lambda text, interrupted: None
     stop: Callable[[str], object] = lambda reason: None
 
 
