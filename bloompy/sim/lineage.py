@@ -27,7 +27,7 @@ from bloompy.sim.provenance import Cluster, cluster_of
 from bloompy.sim.schedule import Decision, Schedule
 from bloompy.sim.search.failures import is_failure, kind_of
 from bloompy.sim.simulation import Simulation
-from bloompy.sim.support import Bounds, Breaking, Faults, Formula, Formulas, Omission, Ran, Sent
+from bloompy.sim.support import Bounds, Breaking, Faults, Formula, Formulas, Omission, Ran, Sent, is_harder
 
 Test: TypeAlias = Callable[[Simulation], object]
 """Adds nodes to a simulation, runs it, and says what it expects; it raises if something else is wrong."""
@@ -64,7 +64,9 @@ def expect(sim: Simulation, node: str | SimNode, collection: str, row: Any) -> N
     fact = asking.holding(prover, collection, row, tick)
     if fact is None:
         shown = asking.shown(prover, collection, row)
-        raise OutcomeMissing(f"{address} does not hold {shown} at {sim.now:.6g} s", hint="sim.why_not tells what it lacks")
+        missing = OutcomeMissing(f"{address} does not hold {shown} at {sim.now:.6g} s", hint="sim.why_not tells what it lacks")
+        missing.asked = address, collection, row
+        raise missing
     known = asking.known_of(prover.program.schemas[collection], collection, row)
     _EXPECTED.setdefault(sim, {})[address, collection, tuple(sorted(known.items()))] = fact
 
@@ -265,7 +267,7 @@ class _Search:
         for goal, fact in goals.items():
             known = self.known.setdefault(goal, _Known())
             known.formulas.append(support.of(fact))
-            if not any(base <= faults for base in known.bases):
+            if not any(is_harder(faults, base) for base in known.bases):
                 known.bases.append(faults)
         for goal, known in self.known.items():
             if goal not in goals:

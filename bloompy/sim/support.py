@@ -8,6 +8,7 @@ sets of its proofs; they are enumerated smallest first by taking a proof that st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
@@ -224,7 +225,7 @@ class Breaking:
     Args:
         formulas: each is a reason, known from some run, why an outcome is good.
         bounds: of the faults.
-        spared: fault sets whose supersets are not wanted.
+        spared: fault sets than which no wanted one is harder.
         bases: fault sets that each wanted one contains one of: the formulas are known to matter only under these.
 
     Attributes:
@@ -249,7 +250,7 @@ class Breaking:
                 yield from self._search(base, size - len(base))
 
     def _search(self, faults: Faults, left: int) -> Iterator[Faults]:
-        if faults in self._seen or any(one <= faults for one in self.spared):
+        if faults in self._seen or any(is_harder(faults, one) for one in self.spared):
             return
         self._seen.add(faults)
         proof = next((proof for one in self.formulas if (proof := one.proof(faults)) is not None), None)
@@ -262,6 +263,14 @@ class Breaking:
             return
         for cut in dict.fromkeys(cuts):
             yield from self._search(faults | {cut}, left - 1)
+
+
+def is_harder(faults: Faults, other: Faults) -> bool:
+    """Whether the faults have all of the other ones, crashes as early or earlier."""
+    crashes = {one.node: one.time for one in faults if isinstance(one, Crash)}
+    return all(
+        crashes.get(one.node, math.inf) <= one.time if isinstance(one, Crash) else one in faults for one in other
+    )
 
 
 def _late_first(leaf: Leaf) -> tuple[float, str]:
