@@ -28,6 +28,7 @@ from bloompy.span import UNKNOWN, Span
 if TYPE_CHECKING:
     from bloompy.engine.explanation import Explanation
     from bloompy.engine.provenance import Why, WhyNot
+    from bloompy.pictures.dataflow import Dataflow
 
 SHARED = frozenset({"dead_letter"})
 """Collections of the runtime, one for a program and all its inner modules."""
@@ -242,6 +243,16 @@ class Bloom:
         with machine.lock:
             prover = asking.prover_of(machine)
             return lacking.why_not(prover, *asking.asked(machine, what, row), tick)
+
+    @classmethod
+    def dataflow(cls) -> Dataflow:
+        """The program as a graph of collections and rules, with its points of order: it draws itself in notebooks.
+
+        `str(…)`, `.svg()`, `.mermaid()`, `.dot()` and `.html()` give it as text; `.around("collection")` a part of it.
+        """
+        from bloompy.pictures.dataflow import Dataflow  # asked for by few, at import by none
+
+        return Dataflow.of(cls.program_ir)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._declared:

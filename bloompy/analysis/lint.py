@@ -86,8 +86,8 @@ class _Checker:
             elif one.kind in ("scratch", "temporary", "output") and not filled:
                 yield _of(one, "warning", "never-filled", "no rule fills it", "give it a rule, or make it an interface.input")
             elif one.kind in ("scratch", "temporary", "input", "periodic", "loopback") and not read:
-                hint = "leave it out; for those outside, an interface.output says so" if one.kind == "scratch" else "leave it out, or read it"
-                yield _of(one, "warning", "never-read", "no rule reads it", hint)
+                hint = "; for those outside, an interface.output says so" if one.kind == "scratch" else ", or read it"
+                yield _of(one, "warning", "never-read", "no rule reads it", f"leave it out{hint}")
             elif one.kind == "loopback" and not filled:
                 yield _of(one, "warning", "never-filled", "no rule sends to it", "give it a rule with <~")
             elif one.kind == "channel" and not read:
@@ -120,7 +120,8 @@ class _Checker:
     def _possible(self) -> set[str]:
         """The collections that may ever hold something."""
         always = ("table", "input", "channel", "periodic", "stdio")
-        found = {one.name for one in self.program.collections if one.kind in always and (one.kind != "input" or one.name not in self._fills)}
+        kinds = {one.name: one.kind for one in self.program.collections if one.kind in always}
+        found = {name for name, kind in kinds.items() if kind != "input" or name not in self._fills}
         rules = [rule for rule in self.program.rules if rule.head]
         grown = True
         while grown:
@@ -151,7 +152,8 @@ class _Checker:
             rules = self._fills.get(each.name, [])
             grows = self.natures.of[each.name] != CONSTANT and bool(each.schema.key_indexes)
             if each.kind == "table" and grows and rules and not any(rule.operator == "<-" for rule in rules):
-                yield _of(each, "note", "only-grows", "no rule deletes from it: it needs ever more memory", "delete what nobody will ask for again")
+                message = "no rule deletes from it: it needs ever more memory"
+                yield _of(each, "note", "only-grows", message, "delete what nobody will ask for again")
 
     # -- sends
 
@@ -163,7 +165,8 @@ class _Checker:
                 continue
             if not self.natures.derived(rule) & MOVES and rule.kind != "bootstrap" and not any(clocks(rule, self.program)):
                 message = f"each row is sent to {rule.head} once, when it begins to hold; a message that is lost is not repeated"
-                yield Finding("note", "sent-once", rule.head, message, "to repeat it, add a rule that joins with a periodic", rule.span, rule.label)
+                hint = "to repeat it, add a rule that joins with a periodic"
+                yield Finding("note", "sent-once", rule.head, message, hint, rule.span, rule.label)
 
 
 def _of(collection: Collection, level: Level, kind: str, message: str, hint: str) -> Finding:

@@ -119,10 +119,10 @@ class _Finder:
             yield Point("clock", rule, clock.collection, clock.span)
         if rule.operator == "<-":
             if not self.buries(rule, reads):
-                yield Point("deletion", rule, rule.head, rule.span, self.way_of(rule))
+                yield Point("deletion", rule, rule.head, _head(rule), self.way_of(rule))
         elif rule.operator == "<+-":
             if reads or self.others(rule):
-                yield Point("replacement", rule, rule.head, rule.span, self.way_of(rule))
+                yield Point("replacement", rule, rule.head, _head(rule), self.way_of(rule))
         elif self.moves(rule, reads):
             yield from _once(self.of_moving(rule, reads))
 
@@ -182,7 +182,7 @@ class _Finder:
         reads = self.natures.reads(rule)
         if rule.operator == "<-":
             if self.buries(rule, reads):
-                yield Point("deletion", rule, rule.head, rule.span, self.way_of(rule))
+                yield Point("deletion", rule, rule.head, _head(rule), self.way_of(rule))
         elif rule.operator != "<+-" and not self.moves(rule, reads):
             yield from _once(
                 Point(read.reference.cause, rule, read.reference.collection, self.place(rule, read), self.way(read.reference.collection))
@@ -242,7 +242,7 @@ class _Finder:
                 return
             differ = other.operator not in ("<-", "<+-") and not apart(rule, other, self.program)
             if differ and (nature != CONSTANT or self.natures.derived(other) != CONSTANT):
-                yield Point("key", rule, name, rule.span, self.way_of(rule) or self.way_of(other), other=other)
+                yield Point("key", rule, name, _head(rule), self.way_of(rule) or self.way_of(other), other=other)
                 return
 
     def conflicts(self, name: str) -> bool:
@@ -290,6 +290,12 @@ class _Finder:
             steps.append(Step(*following))
             following = before[following[0]]
         return tuple(steps)
+
+
+def _head(rule: Rule) -> Span:
+    """The left side of a statement, with its operator."""
+    end = rule.span.text.encode().find(rule.operator.encode(), rule.span.column)
+    return evolve(rule.span, end_line=rule.span.line, end_column=end + len(rule.operator)) if end >= 0 else rule.span
 
 
 def _once(points: Iterable[Point]) -> Iterator[Point]:

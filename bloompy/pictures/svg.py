@@ -49,7 +49,7 @@ def title(value: object) -> str:
     return element("title", text(value))
 
 
-def document(width: float, height: float, children: Iterable[str], *, style: str = "", about: str = "") -> str:
+def document(width: float, height: float, children: Iterable[str], *, style: str = "", about: str = "", **attributes: object) -> str:
     """A whole picture, which may stand in a file of its own or inside HTML.
 
     Args:
@@ -57,12 +57,13 @@ def document(width: float, height: float, children: Iterable[str], *, style: str
         children: markup.
         style: CSS, fixed in the code.
         about: what it shows, for those who cannot see it.
+        **attributes: of the picture's element, as in `element`.
     """
     head = [title(about)] if about else []
     if style:
         head.append(f"<style>{style}</style>")
     size = {"viewBox": f"0 0 {_number(width)} {_number(height)}", "width": width, "height": height}
-    return element("svg", *head, *children, xmlns="http://www.w3.org/2000/svg", role="img", **size)
+    return element("svg", *head, *children, xmlns="http://www.w3.org/2000/svg", role="img", **size, **attributes)
 
 
 def text_width(shown: str, size: float = 12.0) -> float:

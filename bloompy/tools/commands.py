@@ -7,9 +7,11 @@ import importlib
 import click
 
 _COMMANDS = {
+    "check": ("bloompy.tools.checking:check", "Say where order can show in a program, and what is odd about it; for CI too."),
     "demo": ("bloompy.tools.demo.command:demo", "Start a small cluster, kill a part of it, and count the words of a real text."),
     "explain": ("bloompy.tools.explaining:explain", "Show how a program is evaluated: strata, indexes, the plan of every rule."),
     "fs": ("bloompy_fs.commands:fs", "The file system: list, put, get and more; its servers."),
+    "plot": ("bloompy.tools.plotting:plot", "Draw the dataflow of a program, with its points of order."),
     "mr": ("bloompy_mr.commands:mr", "MapReduce: run jobs; its servers."),
 }
 

@@ -21,6 +21,7 @@ LAYERS = [
     ["bloompy.ir"],
     ["bloompy.declarations", "bloompy.agg"],
     ["bloompy.lang", "bloompy.analysis"],
+    [f"bloompy.pictures.{name}" for name in ("svg", "layered", "dataflow", "dataflow_svg", "dataflow_text")],  # others draw runs
     ["bloompy.engine"],
     ["bloompy.program"],
     ["bloompy.transports", "bloompy.stores", "bloompy.runtime"],
@@ -105,9 +106,19 @@ def in_a_new_python(code: str) -> str:
 
 
 def test_importing_bloompy_imports_nothing_optional() -> None:
-    loaded = json.loads(in_a_new_python("import sys, json, bloompy; print(json.dumps(sorted(sys.modules)))"))
+    loaded = json.loads(in_a_new_python("import sys, json, bloompy; bloompy.Bloom; print(json.dumps(sorted(sys.modules)))"))
     assert "bloompy.program" in loaded
     assert [name for name in OPTIONAL if name in loaded] == []
+
+
+def test_the_pytest_entry_point_imports_nothing_of_the_language() -> None:
+    loaded = json.loads(in_a_new_python("import sys, json, bloompy.testing.entry; print(json.dumps(sorted(sys.modules)))"))
+    assert [name for name in loaded if name.startswith("bloompy")] == ["bloompy", "bloompy.testing", "bloompy.testing.entry"]
+
+
+def test_every_public_name_is_there() -> None:
+    code = "import json, bloompy; from bloompy import *; print(json.dumps([repr(getattr(bloompy, name)) for name in bloompy.__all__]))"
+    assert len(json.loads(in_a_new_python(code))) == len(set(dir(__import__("bloompy"))) & set(__import__("bloompy").__all__))
 
 
 def test_the_command_line_loads_its_groups_when_they_are_named() -> None:
