@@ -98,3 +98,22 @@ def test_every_program_of_the_page_on_lattices_is_run() -> None:
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
         assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+STD = sorted((ROOT / "docs" / "std").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", STD, ids=lambda page: page.stem)
+def test_programs_of_the_pages_on_std_print_what_they_say(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(found) == text.count("```python\n") >= 1, "every program says what it prints"
+    for program, shown in found:
+        done = run(program, tmp_path)
+        assert (done.stdout, done.stderr) == (shown, "")
+
+
+@pytest.mark.parametrize("page", STD, ids=lambda page: page.stem)
+def test_links_of_the_pages_on_std_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert page.parent.joinpath(target).exists(), target
