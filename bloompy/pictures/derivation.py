@@ -313,7 +313,7 @@ def _missing(one: WhyNot, depth: int) -> Iterator[TreeLine]:
 def _attempted(attempt: Attempt, depth: int) -> Iterator[TreeLine]:
     rule = attempt.rule
     told = "\n".join(one_line(line) for line in rule.text.splitlines())
-    yield TreeLine(depth, "text", one_line(f"{rule.label}, {rule.short_place}, {attempt.where}"), told)
+    yield TreeLine(depth, "text", one_line(", ".join(filter(None, (rule.label, rule.short_place, attempt.where)))), told)
     for step in attempt.steps:
         mark, style = ("✓", "good") if step.met else ("✗", "bad")
         line = f" (line {step.line})" if step.line else ""

@@ -8,6 +8,7 @@ were taken before some moment, and others after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from inspect import unwrap
 from typing import Any, TypeAlias
 
 from attrs import evolve
@@ -122,7 +123,7 @@ def _decided_before(test: Test, plan: Plan, moment: Moment) -> tuple[Decision, .
 
     _on(sim, moment, stop)
     try:
-        test(sim)
+        unwrap(test)(sim)
     except _Reached:
         now = moment if isinstance(moment, float | int) else sim.now
         return tuple(one for one in sim.schedule.decisions if one.kind not in _IN_TIME or _start(one) < now)
@@ -136,7 +137,7 @@ def _telling(test: Test, moment: Moment, then: Callable[[Simulation], object]) -
 
     def told(sim: Simulation) -> object:
         _on(sim, moment, lambda: sim.agenda.at(sim.now, lambda: _done(then(sim))))
-        return test(sim)
+        return unwrap(test)(sim)
 
     return told
 

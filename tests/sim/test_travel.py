@@ -8,6 +8,7 @@ from bloompy.errors import ClusterViolation, UsageError
 from bloompy.sim import Decision, Faults, Schedule, Simulation
 from bloompy.sim.search.running import run_once
 from bloompy.sim.travel import at, changed, fork
+from bloompy.testing import random_faults
 from tests.sim.programs import Journal, Ping
 
 
@@ -167,3 +168,11 @@ def test_a_run_that_failed_can_be_forked_before_its_failure() -> None:
     run = run_once(test)
     assert isinstance(run.error, ClusterViolation)
     assert [str(one) for one in fork(test, run, 1.0, keep=True).sim.trace.events] == [str(one) for one in run.sim.trace.events]
+
+
+def test_a_decorated_test_is_forked_as_it_was_written() -> None:
+    decorated = random_faults(runs=1)(pings)
+    run = run_once(decorated)
+    assert not run.failed
+    assert "only ['m0']" in str(fork(decorated, run, 0.5, then=lambda sim: sim.partition("a", "b")).error)
+    assert "only ['m0']" in str(fork(decorated, run, ("a", 2), [DROP_SECOND, DROP_THIRD]).error)

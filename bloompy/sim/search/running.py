@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from inspect import unwrap
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
@@ -103,7 +104,7 @@ def run_once(test: Test, plan: Plan | None = None, **changes: Any) -> Outcome:
     """Run a test in a simulation of its own.
 
     Args:
-        test: it.
+        test: it; of a decorated one, the function that was decorated.
         plan: how; or give its attributes by name, such as `run_once(test, seed=7)`.
 
     Raises:
@@ -113,7 +114,7 @@ def run_once(test: Test, plan: Plan | None = None, **changes: Any) -> Outcome:
     sim = plan.simulation()
     error: BaseException | None = None
     try:
-        test(sim)
+        unwrap(test)(sim)
     except BaseException as raised:
         if not is_failure(raised):
             raise
