@@ -344,7 +344,13 @@ class NoProgress(BloomError):
 
 
 class OutcomeMissing(BloomError):
-    """A run at whose end a node does not hold a row that the test expects."""
+    """A run at whose end a node does not hold a row that the test expects.
+
+    Attributes:
+        asked: node, collection and row, for `sim.why_not`; None where that is not known.
+    """
+
+    asked: tuple[str, str, Any] | None = None
 
     code = "BLM525"
 

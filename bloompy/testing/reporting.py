@@ -102,7 +102,7 @@ def report_of(outcome: Outcome, origin: str, test: str, *, shrunk: str = "", und
 
 def shrunk_words(shrunk: Shrunk) -> str:
     """What shrinking did, in a sentence."""
-    if not shrunk.runs:
+    if not shrunk.runs or (shrunk.repeats and not len(shrunk.before.schedule)):
         return ""
     if not shrunk.repeats:
         return "it did not fail again with the same schedule: the test is not deterministic (see --bloompy-twice)"
