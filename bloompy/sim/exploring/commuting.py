@@ -15,8 +15,9 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from bloompy.analysis.dependencies import reads_tick, references
-from bloompy.ir.nodes import Program, Rule
+from bloompy.analysis.dependencies import ranks_rows, reads_tick, references
+from bloompy.ir.nodes import Aggregate, Program, Rule
+from bloompy.ir.walk import walk
 from bloompy.sim.exploring.standing import transient
 
 _LATER = ("<+", "<-", "<+-")
@@ -40,7 +41,7 @@ class Effect:
 
 
 def commuting(program: Program, staged: Names[str], atomic: bool) -> dict[str, frozenset[str]]:
-    """The channels of a program whose messages may arrive at any time, with what is affected by each.
+    """The channels and inputs of a program whose rows may as well arrive at any time, with what is affected by each.
 
     Args:
         program: it.
@@ -51,11 +52,12 @@ def commuting(program: Program, staged: Names[str], atomic: bool) -> dict[str, f
         return {}  # what is pending shares a tick with what comes next
     analysis = _Analysis(program, frozenset(staged), atomic)
     channels = [one.name for one in program.collections if one.kind in ("channel", "loopback")]
-    effects = {name: analysis.effect(name) for name in dict.fromkeys([*channels, *staged])}
+    effects = {name: analysis.effect(name) for name in dict.fromkeys([*channels, *sorted(staged)])}
     return {
-        name: effects[name].affects
-        for name in channels
-        if all(analysis.commute(effects[name], other) for other in effects.values())
+        name: effect.affects
+        for name, effect in effects.items()
+        if program.by_name[name].kind in ("channel", "loopback", "input", "scratch")
+        and all(analysis.commute(effect, other) for other in effects.values())
     }
 
 
@@ -130,10 +132,16 @@ class _Analysis:
         return not all(self._grows(name) for name in filled)
 
     def _grows(self, name: str) -> bool:
-        """Whether two rows can always be there together: all columns are the key, or the others merge."""
+        """Whether rows are never in each other's way: all columns are the key, or the others merge, or belong to the group of the key."""
         schema = self.program.by_name[name].schema
         values = [i for i in range(schema.width) if i not in schema.key_indexes]
-        return not values or len(schema.lattices) == len(values)
+        if not values or len(schema.lattices) == len(values):
+            return True
+        rules = [rule for rule in self.program.rules if rule.head == name]
+        if len(rules) != 1 or ranks_rows(rules[0].query) or self.program.by_name[name].kind == "table":
+            return False
+        aggregated = [any(isinstance(node, Aggregate) for node in walk(expression)) for expression in rules[0].query.head]
+        return aggregated == [i in values for i in range(schema.width)]
 
     def commute(self, one: Effect, other: Effect) -> bool:
         """Whether it makes no difference which of two comes first, whatever the tables hold."""
@@ -149,6 +157,15 @@ class _Analysis:
         for rule in self.lasting:
             read = [each for each in self.read[id(rule)] if each.collection in either]
             both = all(any(each.collection in side for each in read) for side in (one.affects, other.affects))
-            if both and not all(each.monotone for each in read):
+            if both and not self._only_shows(rule) and not (all(each.monotone for each in read) and self._sends_rows(rule)):
                 return True
         return False
+
+    def _sends_rows(self, rule: Rule) -> bool:
+        """Whether a rule, if it sends, sends no lattice values, of which each stage of growth would be a message of its own."""
+        return rule.operator != "<~" or not self.program.by_name[rule.head].schema.lattices
+
+    def _only_shows(self, rule: Rule) -> bool:
+        """Whether nothing but views follows from a rule, which say no more than the tables do."""
+        kinds = {self.program.by_name[name].kind for name in self._down({rule.head})}
+        return rule.operator in ("<=", "=") and kinds <= {"scratch", "output", "temporary"}

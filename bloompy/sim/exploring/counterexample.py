@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from attrs import field, frozen
 
 from bloompy.engine.tick import PlainRow
+from bloompy.sim.exploring.retelling import retold
 from bloompy.sim.exploring.space import Space, State, Taken
 from bloompy.sim.exploring.stimuli import Firing
 from bloompy.sim.exploring.view import View
-from bloompy.sim.trace import shown
+from bloompy.sim.trace import Trace, shown
 
 
 @frozen
@@ -42,9 +43,18 @@ class Counterexample:
     steps: tuple[StepTaken, ...]
     loop: int | None = None
     _space: Space | None = field(default=None, repr=False, eq=False)
+    _before: tuple[State, ...] = field(default=(), repr=False, eq=False)
+
+    def trace(self) -> Trace:
+        """The same run as a trace of events, one second a step, run again by new instances of the programs."""
+        assert self._space is not None
+        return retold(self._space, self._before, [step.action for step in self.steps], self.what)
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def _repr_html_(self) -> str:
+        return self.trace()._repr_html_()
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -73,7 +83,8 @@ def described(what: str, space: Space, path: list[State], last: Taken | None, lo
     if last is not None:
         view = View(space, path[-1]) if path else View(space, ())
         steps.append(StepTaken(last, _words(space, last, path[-1] if path else None, None), view))
-    return Counterexample(what, tuple(steps), loop, space)
+    before = tuple(path if last is not None else path[:-1])
+    return Counterexample(what, tuple(steps), loop, space, before)
 
 
 def _words(space: Space, action: Taken, before: State | None, after: State | None) -> str:

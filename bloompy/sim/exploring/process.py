@@ -7,15 +7,15 @@ for the next tick, for nothing else passes from tick to tick.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from attrs import define, field, frozen
 
 from bloompy.engine.machine import Machine
-from bloompy.engine.tick import Batch, PlainRow, Telling
+from bloompy.engine.tick import Batch, PlainRow, Telling, Tick
 from bloompy.errors import NotDeterministic, UsageError
-from bloompy.ir.nodes import Program
+from bloompy.ir.nodes import Collection, Program
 from bloompy.program import Bloom, machine_of
 from bloompy.schema import Key
 from bloompy.sim.exploring.machines import Machines, Origin
@@ -23,6 +23,11 @@ from bloompy.sim.exploring.networks import Network, Sent
 from bloompy.sim.exploring.standing import reads, transient
 from bloompy.sim.exploring.stimuli import Firing, Input, Messages, Stimuli
 from bloompy.sim.exploring.view import NodeView
+
+
+class Misuse(UsageError):
+    """What makes the model, not the program, wrong."""
+
 
 REST_TICKS = 1_000
 """Ticks in a row after which a node that should come to rest is taken not to."""
@@ -42,6 +47,7 @@ class Outcome:
         sent: what it sends to other nodes, as the network writes it.
         messages: the same as numbers of messages.
         error: what it raised; then nothing has happened.
+        draw: what `self.rand` was; of draws that make no difference the first.
     """
 
     node: int
@@ -50,6 +56,7 @@ class Outcome:
     sent: Sent
     messages: tuple[int, ...] = ()
     error: Exception | None = None
+    draw: float = field(default=0.5, eq=False)
 
     kind: ClassVar[str] = "tick"
 
@@ -183,6 +190,10 @@ class Process:
 
         return self._each_draw(before, (), start)
 
+    def fresh(self, local: int) -> Machine:
+        """A machine about to start where a node is down."""
+        return self._machines.started(self.locals[local].durable)
+
     def crashed(self, local: int) -> int:
         """What a crash makes of a node that is up."""
         before = self.locals[local]
@@ -284,57 +295,69 @@ class Process:
         batches: list[Batch] = []
         messages: list[int] = []
         inbox: tuple[Event, ...] = ()
-        while True:
-            try:
-                tick = machine.run(batch)
-            except Exception as error:
-                if not batches and parent is not None:
-                    self._machines.keep(parent, machine)
-                return Outcome(self.number, stimuli, before.no, None, (), error)
-            batches.append(batch)
-            inbox = self._route(tick.sent, messages)
-            if not self.setting.atomic or not (inbox or machine.pending()):
-                break
-            if len(batches) > REST_TICKS:
-                return Outcome(self.number, stimuli, before.no, None, (), self._restless())
-            events: dict[str, tuple[PlainRow, ...]] = {}
-            for name, row in inbox:
-                events[name] = (*events.get(name, ()), row)
-            batch = Batch(machine.step + 1, batch.now, batch.rand, {}, events)
+        try:
+            for each, tick, own in self.chain(machine, batch):
+                batches.append(each)
+                inbox = own
+                self._number(tick.sent, messages)
+        except Exception as error:
+            if not batches and parent is not None:
+                self._machines.keep(parent, machine)
+            if isinstance(error, Misuse):
+                raise
+            return Outcome(self.number, stimuli, before.no, None, (), error, batch.rand)
         used = before.used.union(name for each in batches for name in each.events if name in self._mixed)
         restored = before.durable if parent is None else {}
         no = self._reached(machine, inbox, left, used, Origin(parent, tuple(batches), restored))
         self._machines.keep(no, machine)
         sent = tuple(dict.fromkeys(messages)) if self.setting.network.keeps else tuple(messages)
-        return Outcome(self.number, stimuli, no, self.setting.network.sent(self.number, sent), sent)
+        return Outcome(self.number, stimuli, no, self.setting.network.sent(self.number, sent), sent, None, batch.rand)
 
-    def _restless(self) -> Exception:
-        return UsageError(
+    def chain(self, machine: Machine, batch: Batch) -> Iterator[tuple[Batch, Tick, tuple[Event, ...]]]:
+        """Run a tick, and those that follow where nodes run until they are at rest; each with its input, and what the node sends itself."""
+        for _ in range(REST_TICKS):
+            tick = machine.run(batch)
+            inbox = self._to_itself(tick.sent)
+            yield batch, tick, inbox
+            if not self.setting.atomic or not (inbox or machine.pending()):
+                return
+            events: dict[str, tuple[PlainRow, ...]] = {}
+            for name, row in inbox:
+                events[name] = (*events.get(name, ()), row)
+            batch = Batch(machine.step + 1, batch.now, batch.rand, {}, events)
+        raise Misuse(
             f"{self.address} has pending changes, or messages to itself, after {REST_TICKS:,} ticks in a row",
             hint="explore it with atomic=False",
         )
 
-    def _route(self, sent: Mapping[str, Sequence[PlainRow]], messages: list[int]) -> tuple[Event, ...]:
-        """Number what goes to other nodes; returns what goes to the node itself."""
-        inbox: dict[Event, None] = {}
+    def _receiver(self, declared: Collection, row: PlainRow) -> Any:
+        address = declared.schema.address
+        return self.address if address is None else row[address]
+
+    def _to_itself(self, sent: Mapping[str, Sequence[PlainRow]]) -> tuple[Event, ...]:
+        """What goes to the node itself."""
+        found: dict[Event, None] = {}
         for name, rows in sent.items():
             declared = self.program.by_name[name]
-            if declared.kind == "stdio":
-                continue
-            address = declared.schema.address
-            for row in rows:
-                receiver = self.address if address is None else row[address]
-                if receiver == self.address:
-                    inbox[name, row] = None
-                elif (number := self.setting.addresses.get(receiver)) is not None:
+            if declared.kind != "stdio":
+                found |= {(name, row): None for row in rows if self._receiver(declared, row) == self.address}
+        return tuple(found)
+
+    def _number(self, sent: Mapping[str, Sequence[PlainRow]], messages: list[int]) -> None:
+        """Number what goes to others."""
+        for name, rows in sent.items():
+            declared = self.program.by_name[name]
+            for row in rows if declared.kind != "stdio" else ():
+                receiver = self._receiver(declared, row)
+                if receiver != self.address:
+                    number = self.setting.addresses.get(receiver)
+                    if number is None:
+                        raise Misuse(
+                            f"{self.address} sends {name} {row!r} to {receiver!r}, which is no node of the model",
+                            hint=f"add it, or say model.outside({receiver!r})",
+                        )
                     if number >= 0:
                         messages.append(self.setting.messages.of(number, name, row, declared.schema.row.make).no)
-                else:
-                    raise UsageError(
-                        f"{self.address} sends {name} {row!r} to {receiver!r}, which is no node of the model",
-                        hint=f"add it, or say model.outside({receiver!r}): what is sent there is not looked at",
-                    )
-        return tuple(inbox)
 
     # -- local states
 

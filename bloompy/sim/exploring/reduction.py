@@ -1,4 +1,4 @@
-"""Partial-order reduction: where a message commutes with all else that can happen to its node, it is enough to let it arrive now.
+"""Partial-order reduction: where a message, or an input, commutes with all else that can happen to its node, let it arrive now only.
 
 The single step is a persistent set (Godefroid, 1996): whatever other nodes do meanwhile does not touch this one, and whatever
 happens to this one commutes with it (`commuting`). So every end is still reached. Since the step is also taken only where no
@@ -9,13 +9,15 @@ breadth-first search, Bošnački and Holzmann 2005), every verdict on `always` a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 from bloompy.analysis.dependencies import references
 from bloompy.ir.nodes import Program
 from bloompy.sim.exploring.commuting import commuting
 from bloompy.sim.exploring.model import Model
-from bloompy.sim.exploring.process import Process
+from bloompy.sim.exploring.process import Local, Process
 from bloompy.sim.exploring.space import DUPLICATION, LOSS, Space, State, Step
+from bloompy.sim.exploring.stimuli import Input, Stimuli
 
 
 class Reduction:
@@ -31,9 +33,8 @@ class Reduction:
         self._free = {
             process.number: found
             for process in space.processes
-            if process.number not in kept and (found := free_channels(process, space.model))
+            if process.number not in kept and (found := free(process, space.model))
         }
-        self._known: dict[int, bool] = {}
         self._used: set[int] = set()
 
     def step(self, state: State, known: Mapping[State, int]) -> list[Step]:
@@ -46,19 +47,29 @@ class Reduction:
             local = process.locals[state[node]]
             if not local.up or local.busy or space.may_crash(node, rest):
                 continue
-            for token, stimuli in space.network.arrivals(net, node):
-                if space.messages[stimuli[0]].channel not in channels:
+            for token, stimuli in chain(self._inputs(process, local, channels), space.network.arrivals(net, node)):
+                if token is not None and space.messages[stimuli[0]].channel not in channels:
                     continue
                 outcomes = process.outcomes(local, stimuli)
                 if len(outcomes) == 1 and outcomes[0].error is None:
                     outcome = outcomes[0]
-                    taken = space.network.put(space.network.take(net, token), outcome.sent)
+                    taken = space.network.put(net if token is None else space.network.take(net, token), outcome.sent)
                     after = (*state[:node], outcome.local, *state[node + 1 : -2], taken, rest)
                     if after not in known:
                         space.steps += 1
                         self._used.add(node)
                         return [(outcome, after)]
         return []
+
+    @staticmethod
+    def _inputs(process: Process, local: Local, channels: frozenset[str]) -> list[tuple[None, Stimuli]]:
+        """The inputs that may as well come now."""
+        found: list[tuple[None, Stimuli]] = []
+        for stimuli in process.own(local):
+            one = process.inputs[-1 - stimuli[0]]
+            if isinstance(one, Input) and one.when is None and one.collection in channels:
+                found.append((None, stimuli))
+        return found
 
     def doubtful(self) -> frozenset[int]:
         """Nodes where a message was preferred and that turned out to send to themselves, which shares a tick with what comes next."""
@@ -67,8 +78,8 @@ class Reduction:
         return frozenset(node for node in self._used if any(local.inbox for local in self.space.processes[node].locals))
 
 
-def free_channels(process: Process, model: Model) -> frozenset[str]:
-    """The channels of a node whose messages may come at any time, seen by no property."""
+def free(process: Process, model: Model) -> frozenset[str]:
+    """The channels and inputs of a node whose rows may as well come at any time, and change nothing that a property sees."""
     program = process.program
     seen = visible(model, program)
     if seen is None or model.batch > 1 or process.irregular:

@@ -249,6 +249,10 @@ class Space:
             known = local.views[allowed] = NodeView(process.address, process.program, local.up, local.rows, allowed)
         return known
 
+    def name(self, number: int) -> str:
+        """The address of a node, or of what is outside."""
+        return [*self.addresses, *self.model.addresses_outside][number]
+
     def having(self, collection: str) -> list[tuple[str, int]]:
         """The nodes whose programs have a collection, with their numbers."""
         known = self._having.get(collection)

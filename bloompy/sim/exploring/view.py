@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from bloompy.engine.tick import PlainRow
@@ -66,7 +66,7 @@ class NodeView:
     """
 
     def __init__(
-        self, address: str, program: Program, up: bool, rows: Mapping[str, Iterable[PlainRow]], allowed: frozenset[str] | None = None
+        self, address: str, program: Program, up: bool, rows: Mapping[str, Collection[PlainRow]], allowed: frozenset[str] | None = None
     ) -> None:
         self.address, self.up = address, up
         self._program, self._rows, self._allowed = program, rows, allowed
@@ -78,6 +78,10 @@ class NodeView:
         found = self._held(name)
         self.__dict__[name] = found
         return found
+
+    def content(self) -> Iterator[tuple[str, frozenset[PlainRow]]]:
+        """The rows of every collection that can be seen, where it has any."""
+        return ((name, frozenset(rows)) for name, rows in self._rows.items() if rows)
 
     def __getitem__(self, name: str) -> Held:
         """A collection by its full name, as those of inner modules have ("kvs.stored")."""
@@ -166,6 +170,14 @@ class View(Mapping[str, NodeView]):
             raise UsageError(f"no node has a collection {collection!r}", hint="look at the classes of the model")
         look, state, allowed = self._states.node, self._state, self._allowed
         return [(address, row) for address, number in nodes for row in look(number, state, allowed)[collection]]
+
+    def content(self) -> tuple[Any, ...]:
+        """All of it as one value: address, whether it is up, and rows of each node, and the messages; equal where the states are."""
+        nodes = tuple((address, node.up, frozenset(node.content())) for address, node in self.items())
+        messages: dict[tuple[str, PlainRow], int] = {}
+        for message in self._states.sent(self._state):
+            messages[message.channel, message.row] = messages.get((message.channel, message.row), 0) + 1
+        return nodes, frozenset(messages.items())
 
     def sent(self, channel: str) -> list[Any]:
         """The rows of a channel on their way; where messages stay, all that were ever sent."""
