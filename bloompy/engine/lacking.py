@@ -157,7 +157,7 @@ class _Search:
         query.nearest(prover.replay.at(tick), prover.batch(tick), known, watch)
         stop = best[0] if best else Stop(0, {})
         if stop.row is not None and not query.grouping and all(stop.row[i] == value for i, value in known.items()):
-            said = "it gives the row, " + ("which merges with others" if how != "message" else "which was sent before, or not yet")
+            said = "it gives the row, " + ("which merges with others" if how != "message" else "and sends it only in the tick in which it begins to give it")
             return Attempt(text, how, where, (Step("the row", said, False),), 1.0), prover, tick, None
         steps, wanted = _Words(prover, query, tick).steps(stop, known)
         reached = stop.depth / (len(rule.query.body) + 1)
