@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from inspect import unwrap
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
@@ -17,6 +16,10 @@ from bloompy.sim.simulation import Simulation
 
 Test: TypeAlias = Callable[[Simulation], object]
 """What makes nodes in a simulation, runs it, and raises if something is wrong."""
+
+
+DECORATED = "bloompy_test"
+"""The attribute of a decorated test that holds the function that was decorated."""
 
 
 @frozen(kw_only=True)
@@ -114,7 +117,7 @@ def run_once(test: Test, plan: Plan | None = None, **changes: Any) -> Outcome:
     sim = plan.simulation()
     error: BaseException | None = None
     try:
-        unwrap(test)(sim)
+        getattr(test, DECORATED, test)(sim)
     except BaseException as raised:
         if not is_failure(raised):
             raise
