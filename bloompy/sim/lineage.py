@@ -14,6 +14,7 @@ only where a rule reads those; a fault that makes something appear by being earl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import unwrap
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -152,7 +153,7 @@ def lineage_driven(
     """Search for faults that break the outcome of a test, led by what the outcome relies on.
 
     Args:
-        test: see `Test`. It must `expect` something when nothing goes wrong.
+        test: see `Test`; of a decorated one, the function that was decorated. It must `expect` something when nothing goes wrong.
         end_of_faults_s: all faults are before this time.
         crashes: at most so many nodes crash, for ever.
         omissions: whether messages are lost.
@@ -162,7 +163,7 @@ def lineage_driven(
     Raises:
         UsageError: if the test expects nothing.
     """
-    return _Search(test, Bounds(end_of_faults_s, crashes, omissions, {}), max_runs, seed, options).result()
+    return _Search(unwrap(test), Bounds(end_of_faults_s, crashes, omissions, {}), max_runs, seed, options).result()
 
 
 @define
