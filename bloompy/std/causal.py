@@ -6,7 +6,7 @@
 """Causal delivery: no message is received before one that happened before it.
 
 From "The Causal Ordering Abstraction and a Simple Way to Implement It" (Raynal, Schiper, Toueg; Information Processing Letters
-39(6), 1991). Their matrix SENT is the lattice `known`, their vector DELIV the table `done`.
+39(6), 1991). Their matrix SENT is the lattice `known`, their vector DELIV the table `done`. What is sent to a node that has received it need not be known there.
 """
 
 from bloompy import agg, lattice, module, param, rule, scratch, table
@@ -76,8 +76,6 @@ class CausalDelivery(Delivery):
     def learn(self) -> None:
         # known(K, D, C) :- due(_, _, _, _, Past), (K, D, C) in Past.      (in this tick: what it sends depends on what it received)
         self.known <= (Map(d.past) for d in self.due)
-        # known(S, me, Q) :- due(S, Q, ...).
-        self.known <= (Map({(d.src, self.me): d.seq}) for d in self.due)
         # done(S, Q) @next :- due(S, Q, ...).
         self.done <+- ((d.src, d.seq) for d in self.due)
         # net.settled(S, Q + 1) :- done(S, Q).

@@ -31,7 +31,7 @@ def writes(draw: st.DrawFn) -> Any:
 
 
 def test_versions_are_a_lattice() -> None:
-    laws.check_lattice(lversions, st.lists(writes(), min_size=1, max_size=4).map(lversions.merge_all))
+    laws.check_lattice(lversions, st.lists(writes(), min_size=1, max_size=4).map(lversions.merge_all), examples=40)
 
 
 def test_a_write_replaces_what_its_writer_had_read_and_nothing_else() -> None:
