@@ -55,6 +55,7 @@ class Report:
         findings: warnings that were not accepted, and notes.
         accepted: what was.
         loaded: tables that no rule fills. They are taken to be full before the first message comes, and to stay as they are.
+        same: tables that no point reaches, though there are some: they end alike in every run.
         unused: names given to accept something that is not there (any more).
         natures: of the collections.
         about: by point, the table or outside collection whose state is at stake.
@@ -66,6 +67,7 @@ class Report:
     findings: tuple[Finding, ...]
     accepted: tuple[Accepted, ...]
     loaded: tuple[str, ...]
+    same: tuple[str, ...]
     unused: tuple[str, ...]
     natures: Natures = field(repr=False)
     about: Mapping[int, str] = field(repr=False)
@@ -110,6 +112,7 @@ class Report:
             "findings": [_finding(one) for one in self.findings],
             "accepted": [{"name": one.name, "reason": one.reason, **self._accepted(one.what)} for one in self.accepted],
             "loaded_before": list(self.loaded),
+            "same_in_every_run": list(self.same),
             "allowed_in_vain": list(self.unused),
             "collections": {name: sorted(nature) or ["constant"] for name, nature in self.natures.of.items()},
         }
@@ -147,8 +150,8 @@ def check(
 
     Args:
         program: a Bloom class, or its IR.
-        allow: what is accepted, perhaps with reasons: names of collections, labels of rules ("Class.method", or just "method"), or
-            "collection@method" for one in the other.
+        allow: what is accepted, perhaps with reasons: names of collections, labels of rules ("Class.method", or just "method"),
+            "collection@method" for one in the other, or the name of an inner module for all within it.
         changing: tables into which rows are inserted from outside at any time; of others that no rule fills it is taken that they
             are full before the first message comes.
 
@@ -170,7 +173,8 @@ def check(
     loaded = tuple(name for name in tables if name not in filled and name not in changing)
     rules = tuple(Judged(rule, tuple(obstacles(rule, ir))) for rule in ir.rules if rule.head and rule.statement >= 0)
     unused = tuple(name for name in reasons if name not in accepting.used)
-    return Report(ir, rules, points, findings, tuple(accepting.accepted), loaded, unused, found.natures, about)
+    same = tuple(_unreached(ir, points, found.natures)) if points else ()
+    return Report(ir, rules, points, findings, tuple(accepting.accepted), loaded, same, unused, found.natures, about)
 
 
 @frozen
@@ -186,6 +190,7 @@ class _Accepting:
         method = label.rpartition(".")[2]
         collections = {what.collection, self.about.get(id(what), what.collection)}
         names = {*collections, *filter(None, (label, method))}
+        names |= set(_prefixes(what.rule.module if isinstance(what, Point) else ""))
         names |= {f"{one}@{by}" for one in collections for by in (label, method) if by}
         matching = [name for name in self.reasons if name in names]
         if matching:
@@ -213,6 +218,34 @@ def _about(point: Point, program: Program, natures: Natures, below: Mapping[str,
             return name
         queue += [one for one in below[name] if one not in queue]
     return point.collection
+
+
+def _prefixes(module: str) -> list[str]:
+    """An inner module's name and those of the modules around it."""
+    parts = module.split(".") if module else []
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def _unreached(program: Program, points: Collection[Point], natures: Natures) -> Iterable[str]:
+    """The tables that change, and that nothing follows into from a point, over messages either.
+
+    A KeyConflict takes a whole tick back, so one that may be raised reaches everything.
+    """
+    if any(point.kind == "key" for point in points):
+        return
+    reached = {point.rule.head for point in points}
+    grown = True
+    while grown:
+        new = {
+            rule.head
+            for rule in program.rules
+            if rule.head and rule.head not in reached and any(read.reference.collection in reached for read in natures.reads(rule))
+        }
+        reached |= new
+        grown = bool(new)
+    for one in program.collections:
+        if one.kind == "table" and one.name not in reached and natures.of[one.name] != CONSTANT and one.name != "dead_letter":
+            yield one.name
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

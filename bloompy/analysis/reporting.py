@@ -135,6 +135,8 @@ def _rules(report: Report) -> Iterator[str]:
 def _accepted(report: Report) -> Iterator[str]:
     if report.loaded:
         yield from _wrapped(f"Taken to be full before the first message comes: {', '.join(report.loaded)}", "", "  ")
+    if report.same:
+        yield from _wrapped(f"The same in every run even so: {', '.join(report.same)}", "", "  ")
     numbers = Counter((one.name, one.reason) for one in report.accepted)
     for (name, reason), number in numbers.items():
         yield f"Accepted by {name!r}: {number}{f' ({reason})' if reason else ''}"

@@ -175,6 +175,22 @@ def check_confluence(
     return found
 
 
+def runs_of(
+    program: type[Bloom],
+    inputs: Inputs,
+    *,
+    given: Inputs | None = None,
+    nodes: Sequence[str] = ("local",),
+    runs: int = 100,
+    seed: int = 0,
+    evaluator: str = "codegen",
+    **parameters: Any,
+) -> Iterator[Run]:
+    """The runs that `check_confluence` compares, for checks of one's own; its arguments."""
+    search = _Search(program, _items(program, inputs, nodes), given or {}, tuple(nodes), evaluator, parameters)
+    yield from search.runs(search.items, runs, Random(seed))
+
+
 # --- searching --------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +207,7 @@ class _Search:
         """Run, and where two ends differ make the inputs fewer."""
         done, unsettled = 0, 0
         first: Run | None = None
-        for run in self._runs(self.items, runs, random):
+        for run in self.runs(self.items, runs, random):
             done += 1
             if not run.outcome.settled:
                 unsettled += 1
@@ -201,7 +217,8 @@ class _Search:
                 return Confluence(analysed, done, self._smallest(first, run, random), unsettled)
         return Confluence(analysed, done, None, unsettled)
 
-    def _runs(self, items: tuple[Item, ...], number: int, random: Random) -> Iterator[Run]:
+    def runs(self, items: tuple[Item, ...], number: int, random: Random) -> Iterator[Run]:
+        """One by one, all at once, one by one backwards, and then at random."""
         plans = [tuple((item,) for item in items), (items,), tuple((item,) for item in reversed(items))]
         for plan in plans[: number if items else 1]:
             yield self.run(plan)
@@ -225,7 +242,7 @@ class _Search:
     def _differing(self, items: tuple[Item, ...], random: Random) -> tuple[Run, Run] | None:
         """Two runs that differ, those with few ticks first."""
         tried: list[Run] = []
-        for run in (*map(self.run, _plans(items)), *self._runs(items, 60, random)) if len(items) <= 3 else self._runs(items, 60, random):
+        for run in (*map(self.run, _plans(items)), *self.runs(items, 60, random)) if len(items) <= 3 else self.runs(items, 60, random):
             if run.outcome.settled:
                 other = next((one for one in tried if one.outcome != run.outcome), None)
                 if other is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -16,9 +15,9 @@ import click
 from attrs import evolve
 
 from bloompy import Bloom, BloomError, exec_source
-from bloompy.analysis.order import order
+from bloompy.analysis.checking import check
 from bloompy.ir.nodes import Program
-from bloompy.testing.confluence import check_confluence
+from bloompy.testing.confluence import check_confluence, runs_of
 from tests.random.programs import HEADER, Source, Statement, random_source
 
 OF_THE_OUTSIDE = ("input", "channel", "loopback", "stdio")
@@ -191,25 +190,42 @@ def try_one(text: str, random: Random, runs: int, values: Any = small_values, fl
         program: type[Bloom] = exec_source(text, name="<calm>")["P"]
     except BloomError as error:
         return f"rejected {type(error).__name__}", ""
-    claimed = not order(program.program_ir).points
-    if not claimed and not flagged:
+    report = check(program)
+    claimed, same = report.confluent, set(report.same)
+    if not claimed and not flagged and not same:
         return "flagged", ""
     given, inputs = given_and_inputs(random, program.program_ir, values)
-    evaluator = random.choice(["codegen", "codegen", "codegen", "naive"])
-    seed, expected = random.randrange(10**6), None if claimed else False
+    options: dict[str, Any] = {"given": given, "nodes": ("n1",), "runs": runs, "seed": random.randrange(10**6)}
+    options["evaluator"] = random.choice(["codegen", "codegen", "codegen", "naive"])
     try:
-        found = check_confluence(
-            program, inputs, given=given, nodes=("n1",), runs=runs, seed=seed, confluent=expected, evaluator=evaluator
-        )
+        wrong = _same_differ(program, inputs, same, options) if same else ""
+        found = check_confluence(program, inputs, confluent=None if claimed else False, **options) if claimed or flagged else None
     except AssertionError as error:
-        if not claimed:
-            return "flagged, no difference found", ""
-        return "WRONG", f"{text}\ngiven {given}\ninputs {inputs}\n{error}"
+        wrong = str(error) if claimed else ""
+        found = None
     except Exception as error:  # in the first tick, before any input
         return f"raised {type(error).__name__}", ""
+    if wrong:
+        return "WRONG", f"{text}\ngiven {given}\ninputs {inputs}\n{wrong}"
+    if found is None:
+        return "flagged, no difference found" if flagged else "flagged, some tables the same", ""
     if found.difference is not None:
         return "flagged, differs", ""
     return "confluent" if not found.unsettled else "confluent, some unsettled", ""
+
+
+def _same_differ(program: type[Bloom], inputs: dict[str, list[Any]], same: set[str], options: dict[str, Any]) -> str:
+    """Two runs, without errors, in which a table differs of which it is said that it cannot."""
+    first = None
+    for run in runs_of(program, inputs, **options):
+        if run.outcome.errors or not run.outcome.settled:
+            continue
+        tables = {name: rows for (_, name), rows in run.outcome.tables.items() if name in same}
+        if first is None:
+            first = run, tables
+        elif tables != first[1]:
+            return f"said to be the same: {same}\n{first[0]}\n{first[1]}\n{run}\n{tables}"
+    return ""
 
 
 def of_programs(random: Random) -> tuple[str, Any]:
