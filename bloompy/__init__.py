@@ -5,21 +5,21 @@
 See `docs/cheat-sheet.md` for the language on one page.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from bloompy import agg, errors
-from bloompy import lattices as lattice
-from bloompy.agg import aggregate
-from bloompy.declarations import channel, interface, loopback, module, param, periodic, scratch, stdio, table
-from bloompy.engine.tick import Tick
-from bloompy.errors import BloomError
-from bloompy.lang.methods import bootstrap, invariant, rule
-from bloompy.lang.source import exec_source
-from bloompy.program import Bloom
-from bloompy.schema import Row, key
-
 if TYPE_CHECKING:
+    from bloompy import agg, errors
+    from bloompy import lattices as lattice
+    from bloompy.agg import aggregate
+    from bloompy.declarations import channel, interface, loopback, module, param, periodic, scratch, stdio, table
+    from bloompy.engine.tick import Tick
+    from bloompy.errors import BloomError
+    from bloompy.lang.methods import bootstrap, invariant, rule
+    from bloompy.lang.source import exec_source
+    from bloompy.program import Bloom
     from bloompy.runtime.node import Node
+    from bloompy.schema import Row, key
 
 __all__ = [
     "Bloom",
@@ -47,11 +47,32 @@ __all__ = [
     "table",
 ]
 
+_MODULES = {"agg": "bloompy.agg", "errors": "bloompy.errors", "lattice": "bloompy.lattices"}
+_WHERE = {
+    "bloompy.agg": ("aggregate",),
+    "bloompy.declarations": ("channel", "interface", "loopback", "module", "param", "periodic", "scratch", "stdio", "table"),
+    "bloompy.engine.tick": ("Tick",),
+    "bloompy.errors": ("BloomError",),
+    "bloompy.lang.methods": ("bootstrap", "invariant", "rule"),
+    "bloompy.lang.source": ("exec_source",),
+    "bloompy.program": ("Bloom",),
+    "bloompy.runtime.node": ("Node",),
+    "bloompy.schema": ("Row", "key"),
+}
+_NAMES = {name: module for module, names in _WHERE.items() for name in names}
+
 
 def __getattr__(name: str) -> object:
-    """`Node` is loaded when it is first asked for, since stepping a program needs no network."""
-    if name == "Node":
-        from bloompy.runtime.node import Node
+    """Names are loaded when they are first asked for: the pytest plugin lives in here, and every start of pytest imports that."""
+    if name in _MODULES:
+        found: object = import_module(_MODULES[name])
+    elif name in _NAMES:
+        found = getattr(import_module(_NAMES[name]), name)
+    else:
+        raise AttributeError(f"module 'bloompy' has no attribute {name!r}")
+    globals()[name] = found
+    return found
 
-        return Node
-    raise AttributeError(f"module 'bloompy' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,6 @@
 """The pytest plugin: tests learn the command line's options, failures get their reports, campaigns and coverage a summary.
 
-The part that is loaded at every start of pytest, whether a test needs bloompy or not, is `_bloompy_pytest`.
+The part that is loaded at every start of pytest, whether a test needs bloompy or not, is `entry.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The part of the pytest plugin that every start of pytest loads (entry point): options, the marker, and the fixture `sim`.
 
-It stands outside the package, as hypothesis' own does, since importing anything of `bloompy` imports the language and its engine.
-What it does is in `bloompy.testing.plugin`, which is loaded when a collected test needs it.
+It imports nothing of the language and its engine. What it does is in `bloompy.testing.plugin`, which is loaded when a collected
+test needs it.
 """
 
 from __future__ import annotations
