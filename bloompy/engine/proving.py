@@ -5,8 +5,9 @@ stood in its table already, or came from the store. What other nodes have to say
 restart) is asked of a `World`.
 
 Within a tick derivations are well founded. Where rules recurse, each row gets the round in which naive evaluation would first derive it
-(found over what can be reached backwards from the row asked for), and only derivations from rows of earlier rounds count; where
-rows merge in a recursion, the rounds are run, since the values on the way are no rows of the end.
+(found over what can be reached backwards from the row asked for), and only derivations from rows of earlier rounds count. Where
+rows merge in a recursion, or a condition asks for rows of it (`x in self.c or …` may be true for two reasons, one of them the row itself),
+the rounds are run: what was true on the way cannot be read off the end.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class World(Protocol):
 
 @frozen
 class _Round:
-    """Of a recursion in which rows merge: each row, also those on the way, with what derived it first."""
+    """Of a recursion that is run in rounds: each row, also those on the way, with what derived it first."""
 
     derivations: dict[Row, list[tuple[Rule, list[Found], Row | None]]] = field(factory=dict)
 
@@ -76,9 +77,8 @@ class Prover:
         self._queries: dict[int, Guided] = {}
         self._texts: dict[int, RuleText] = {}
         self._recursive = _recursive(program.rules, program.schemas)
-        self._merging = {
-            name: names for name, names in self._recursive.items() if any(program.schemas[one].lattices for one in names)
-        }
+        stepwise = _stepwise(program.rules, program.schemas, self._recursive)
+        self._stepwise = {name: names for name, names in self._recursive.items() if stepwise & names}
         self._known: dict[Fact, tuple[Derivation, ...]] = {}
         self._ranks: dict[int, dict[Row, int]] = {}
         self._rounds: dict[tuple[int, frozenset[str]], _Round] = {}
@@ -144,15 +144,15 @@ class Prover:
         if tick == 0:
             yield from self.world.stored(self, fact)
             return
-        if name in self._merging and self._round(fact).derivations.get((name, row)) is not None:
+        if name in self._stepwise and self._round(fact).derivations.get((name, row)) is not None:
             yield from self._of_round(fact)
             return
         if self.program.schemas[name].lattices:
             yield from self._merged(fact)
             return
         yield from self._given(fact)
-        if name in self._merging:  # it was there before the rounds began
-            group = self._merging[name]
+        if name in self._stepwise:  # it was there before the rounds began
+            group = self._stepwise[name]
             yield from (one for one in self._by_rules(fact) if not any(premise.collection in group for premise in one.premises))
         elif name in self._recursive:
             yield from self._founded(fact)
@@ -310,7 +310,7 @@ class Prover:
                 yield row, Derivation(fact, "inserted")
         for rule, found in before:
             yield schema.lifted(name, found.row), self._derivation(fact, "next", rule, tick - 1, found)
-        for rule, found in self._put(fact, ("<=", "="), tick) if name not in self._merging else ():
+        for rule, found in self._put(fact, ("<=", "="), tick) if name not in self._stepwise else ():
             yield schema.lifted(name, found.row), self._derivation(fact, "rule", rule, tick, found)
 
     def _put(self, fact: Fact, operators: tuple[str, ...], tick: int) -> Iterator[tuple[Rule, Found]]:
@@ -358,10 +358,10 @@ class Prover:
         _number(ranks, waits)
         return ranks
 
-    # -- recursion in which rows merge
+    # -- recursion that is run in rounds
 
     def _round(self, fact: Fact) -> _Round:
-        group = self._merging[fact.collection]
+        group = self._stepwise[fact.collection]
         found = self._rounds.get((fact.tick, group))
         if found is None:
             found = self._rounds[fact.tick, group] = self._run_rounds(fact.tick, group)
@@ -509,6 +509,17 @@ def _conjunction(fact: Fact, parts: list[Derivation]) -> Derivation:
     rule = next((one.rule for one in parts if one.rule is not None), None)
     bindings = next((one.bindings for one in parts if one.rule is not None), ())
     return Derivation(fact, "merged", rule, premises, absences, bindings, len(parts))
+
+
+def _stepwise(rules: Iterable[Rule], schemas: Mapping[str, Schema], recursive: Mapping[str, frozenset[str]]) -> set[str]:
+    """Collections whose rows merge, and heads of rules in which a condition reads what depends on the head."""
+    found = {name for name in recursive if schemas[name].lattices}
+    for rule in rules:
+        if rule.head in recursive and rule.operator in ("<=", "="):
+            read = (one for one in references(rule, schemas) if not one.scanned)
+            if any(one.collection in recursive[rule.head] for one in read):
+                found.add(rule.head)
+    return found
 
 
 def _recursive(rules: Iterable[Rule], schemas: Mapping[str, Schema]) -> dict[str, frozenset[str]]:

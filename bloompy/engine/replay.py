@@ -99,6 +99,8 @@ class Replay:
         for name, rows in self.restored.items():
             self.timelines[name].tell(0, rows, ())
         self.stored = {name: {self.timelines[name].key_of(row): row for row in rows} for name, rows in self.restored.items()}
+        # Of views whose rows merge a tick does not tell of a row that stood all the time below one that had grown for a tick.
+        self._growing = [one.name for one in program.collections if one.schema.lattices and one.kind != "table"]
         self._evaluator: Codegen | None = None
 
     @property
@@ -131,7 +133,10 @@ class Replay:
             tick = self._evaluator.tick(self.batches[len(self.ticks)], self._store)
             self.ticks.append(tick)
             for name in dict.fromkeys((*tick.inserted, *tick.deleted)):
-                self.timelines[name].tell(len(self.ticks), tick.inserted.get(name, ()), tick.deleted.get(name, ()))
+                if name not in self._growing:
+                    self.timelines[name].tell(len(self.ticks), tick.inserted.get(name, ()), tick.deleted.get(name, ()))
+            for name in self._growing:
+                self.timelines[name].show(len(self.ticks), self._evaluator.read(name))
 
 
     def _store(self, change: Durable) -> None:

@@ -89,6 +89,11 @@ class Timeline:
             self._open[key] = stretch = Stretch(row, tick)
             self.by_key.setdefault(key, []).append(stretch)
 
+    def show(self, tick: int, rows: Mapping[Key, PlainRow]) -> None:
+        """All rows that hold at the end of a tick."""
+        gone = [one.row for key, one in self._open.items() if rows.get(key) != one.row]
+        self.tell(tick, list(rows.values()), gone)
+
     def _close(self, stretch: Stretch, until: int) -> None:
         stretch.until = until
         if until == stretch.since:
