@@ -180,7 +180,7 @@ class SimNode:
         plain = declared.schema.check(request, row)
         answer = Answer()
         call = calls.expect(request, plain, reply, answer)
-        self.sim.operation(self, f"{request}{shown(plain)}")
+        self.sim.notes.node("operation", self, f"{request}{shown(plain)}")
         if declared.kind == "channel":
             self.driver.outbox.add(request, (plain,))
             self.driver.wake()
@@ -191,7 +191,7 @@ class SimNode:
         def forget() -> None:
             timer.cancel()
             calls.forget(call)
-            self.sim.operation(self, f"{request}{shown(plain)} -> {answer.text}")
+            self.sim.notes.node("operation", self, f"{request}{shown(plain)} -> {answer.text}")
 
         answer.then(forget)
         return answer
@@ -203,15 +203,15 @@ class SimNode:
         if not self.up:
             self.sim.network.lose(frame, "the node is down")
         elif frame.whole:
-            self.sim.told_frame("deliver", frame, "")
+            self.sim.notes.frame("deliver", frame, "")
             self.transport.take(frame)
         else:
-            self.sim.told_frame("refuse", frame, "damaged on the way")
+            self.sim.notes.frame("refuse", frame, "damaged on the way")
             self.driver.refuse(frame.source, "malformed", WireError("the frame does not have its checksum"))
 
     def crash_point(self, point: str, number: int, record: bytes = b"") -> None:
         """Crash here, if that was decided. Raises Crashed."""
-        down = self.sim.crash_at(self, point, number)
+        down = self.sim.mishaps.crash(self, point, number)
         if down is None:
             return
         if point == "in_sync" and down[1] == "power":
@@ -246,7 +246,7 @@ class SimNode:
         if self.disk is None:
             return None
         store = DiskStore(self.disk, type(self.program), self._sync_point)
-        self.sim.rot(self)
+        self.sim.mishaps.rot(self)
         try:
             store.open(tables)
             rows = store.load()
@@ -262,9 +262,9 @@ class SimNode:
         if point == "before_sync":
             self.sync_count += 1
             self.crash_point("before_sync", self.sync_count)
-            if (error := self.sim.disk_error(self, self.sync_count)) is not None:
+            if (error := self.sim.mishaps.disk_error(self, self.sync_count)) is not None:
                 raise error
-            down = self.sim.crash_at(self, "in_sync", self.sync_count)
+            down = self.sim.mishaps.crash(self, "in_sync", self.sync_count)
             if down is not None:
                 assert self.disk is not None
                 if down[1] == "power":
@@ -274,7 +274,7 @@ class SimNode:
                     self.tell_ticks()
                 raise Crashed(down)
         else:
-            down = self.sim.crash_at(self, "after_sync", self.sync_count)
+            down = self.sim.mishaps.crash(self, "after_sync", self.sync_count)
             if down is not None:
                 self.tell_ticks()
                 raise Crashed(down)
@@ -372,7 +372,8 @@ class _SimDriver(Driver):
 
     def show(self, rows: list[PlainRow]) -> None:
         """Lines go into the trace."""
-        self._node.sim.printed(self._node, [str(row[0]) for row in rows])
+        for row in rows:
+            self._node.sim.notes.node("operation", self._node, f"prints {str(row[0])!r}")
 
 
 class _SimTransport:

@@ -14,20 +14,19 @@ from bloompy.program import Bloom
 from bloompy.runtime.limits import Limits
 from bloompy.sim.clock import Agenda, Call
 from bloompy.sim.cluster import Watchdog
-from bloompy.sim.faults import Faults, between
+from bloompy.sim.faults import Faults
+from bloompy.sim.mishaps import Mishaps
 from bloompy.sim.network import Frame, Hold, Link, Network, Partition
 from bloompy.sim.node import Crashed, SimNode
+from bloompy.sim.notes import Notes
 from bloompy.sim.pool import EvaluatorPool
 from bloompy.sim.schedule import Decisions, Schedule
 from bloompy.sim.tasks import Answer, Task
-from bloompy.sim.trace import Event, EventKind, Rows, Trace
+from bloompy.sim.trace import EventKind, Trace
 
 T = TypeVar("T")
 
 _MOST_AT_ONCE = 50_000
-_CRASH_CHANCES = (0.3, 0.1, 0.03)
-_RARE = 0.05
-_ANYBODY: frozenset[str] = frozenset()
 
 
 class Simulation:
@@ -92,29 +91,26 @@ class Simulation:
         self.faults = faults or Faults()
         self._decisions = Decisions(schedule, Random(f"{seed} faults"))
         draws = self._decisions.draws
-        self._mix = self.faults.swarm(draws) if draws is not None else Faults()
-        self._left = Counter(crash=self._mix.crashes, pause=self._mix.pauses, disk=self._mix.disk_errors)
-        self._crash_chance = _CRASH_CHANCES[int(draws.random() * len(_CRASH_CHANCES))] if draws is not None else 0.0
-        self._crashes = self._decisions.may("crash") and bool(schedule or self._mix.crashes)
+        mix = self.faults.swarm(draws) if draws is not None else Faults()
+        self.notes = Notes(self.trace, self.agenda, self.nodes, trace)
+        self.mishaps = Mishaps(self.agenda, self._decisions, mix, self.counts)
         self.network = Network(
             self.agenda,
             self._decisions,
-            self._mix,
+            mix,
             latency_s,
             order,
             (depth, frames),
             self._deliver,
-            self.told_frame,
+            self.notes.frame,
             self.counts,
             lambda: self.nodes,
         )
         self.trace.partitions = self.network.history
-        self._tracing = trace
         self._failure: BaseException | None = None
         self._always: list[tuple[str, Callable[[], object]]] = []
         self._watchdogs: dict[type[Bloom], Watchdog] = {}
         self.operation_count = self._drawn = self._at_once = 0
-        self._rows: tuple[Frame | None, Rows] = (None, {})
         self._tasks: list[Task] = []
 
     def __repr__(self) -> str:
@@ -159,7 +155,8 @@ class Simulation:
         durable = declared is not None and any(one.durable for one in declared.collections)
         node = SimNode(self, address, make, durable if store is None else store, setup)
         self.nodes[address] = node
-        self._set_clock(node)
+        self.mishaps.set_clock(node)
+        self.mishaps.set_pauses(node)
         node.begin()
         return node
 
@@ -291,8 +288,7 @@ class Simulation:
             restart: only these; by default all but those whose disk is damaged.
         """
         self._decisions.calm()
-        self._left.clear()
-        self._crashes = False
+        self.mishaps.calm()
         self.network.calm()
         for node in self.nodes.values():
             node.pauses = [(start, end) for start, end in node.pauses if start <= self.now]
@@ -377,7 +373,7 @@ class Simulation:
         if Watchdog.applies(node.program) and type(node.program) not in self._watchdogs:
             self._watchdogs[type(node.program)] = Watchdog(node.program, self.pool)
         self.trace.programs[node.address] = node.program.program_ir
-        self._note("start" if node.incarnation == 1 else "restart", node)
+        self.notes.node("start" if node.incarnation == 1 else "restart", node)
 
     def restored(self, node: SimNode, tables: Mapping[str, list[PlainRow]]) -> None:
         """A node found rows on its disk."""
@@ -390,12 +386,11 @@ class Simulation:
         watchdog = self._watchdogs.get(type(node.program))
         if watchdog is not None:
             watchdog.crashed(node.address)
-        self._note(kind, node, text)
+        self.notes.node(kind, node, text)
 
     def ticked(self, node: SimNode, batch: Batch, tick: Tick) -> None:
         """A tick of a node is safe."""
-        if self._tracing:
-            self._note("tick", node, batch=batch, tick=tick)
+        self.notes.node("tick", node, batch=batch, tick=tick)
         watchdog = self._watchdogs.get(type(node.program))
         if watchdog is not None:
             try:
@@ -404,64 +399,12 @@ class Simulation:
                 self.fail(violation, node)
         for name, check in self._always:
             self._ask(name, check, node)
-        if self._left["pause"] and self._decisions.draws is not None:
-            self._draw_pause(node, self._decisions.draws)
-
-    def told_frame(self, kind: EventKind, frame: Frame, text: str) -> None:
-        """Something happened to a frame."""
-        if not self._tracing:
-            return
-        here, there = (frame.source, frame.destination) if kind not in ("deliver", "refuse") else (frame.destination, frame.source)
-        node = self.nodes.get(here)
-        event = Event(len(self.trace) + 1, self.now, kind, here, there, frame=frame.number, ordinal=frame.ordinal, text=text)
-        if node is not None:
-            event.incarnation, event.step = node.incarnation, node.safe_step
-        event.rows = self._rows_of(frame)
-        self.trace.events.append(event)
-
-    def printed(self, node: SimNode, lines: list[str]) -> None:
-        """A node printed lines."""
-        for text in lines:
-            self._note("operation", node, f"prints {text!r}")
-
-    def operation(self, node: SimNode, text: str) -> None:
-        """A client asked for something, or was answered."""
-        self._note("operation", node, text)
+        self.mishaps.after_tick(node)
 
     def note_fault(self, text: str, node: str = "") -> None:
-        """A fault by hand, for the trace."""
+        """A fault by hand."""
         self.counts["by hand"] += 1
-        if self._tracing:
-            self.trace.events.append(Event(len(self.trace) + 1, self.now, "fault", node, text=text))
-
-    def crash_at(self, node: SimNode, point: str, number: int) -> Any:
-        """How a node crashes at a point: [seconds down or None, "crash", "power" or "wipe"]; None if it does not."""
-        if not self._crashes:
-            return None
-        return self._decisions.decide("crash", (node.address, point, number), lambda random: self._draw_crash(node, point, random))
-
-    def disk_error(self, node: SimNode, number: int) -> StoreError | None:
-        """The error of a synchronisation, if it fails."""
-        found = self._decisions.decide("disk", (node.address, number), lambda random: self._draw_disk(node, random))
-        if found is None:
-            return None
-        why, down = found
-        self.counts["disk"] += 1
-        if down is not None:
-            self.agenda.at(self.now + float(down), lambda: None if node.up else node.begin())
-        return StoreError(f"the disk failed: {why}")
-
-    def rot(self, node: SimNode) -> None:
-        """Let a bit of a node's disk rot before it restarts, if that was decided."""
-        if node.incarnation > 1 and node.disk is not None:
-            share = self._mix.rot
-
-            def draw(random: Random) -> int | None:
-                return int(random.random() * 100_000) if share and random.random() < share else None
-
-            position = self._decisions.decide("rot", (node.address, node.incarnation), draw)
-            if position is not None and node.disk.rot(int(position)):
-                self.counts["rot"] += 1
+        self.notes.fault(text, node)
 
     # -- inside
 
@@ -495,7 +438,7 @@ class Simulation:
         before = node.tick_count
         try:
             call.callback()
-            if self._crashes:
+            if self.mishaps.crashes:
                 for number in range(before + 1, node.tick_count + 1):
                     node.crash_point("tick", number)
         except Crashed as crashed:
@@ -506,10 +449,7 @@ class Simulation:
     def _check(self) -> None:
         if self._failure is not None:
             failure, self._failure = self._failure, None
-            if self._tracing:
-                what = type(failure).__name__
-                text = f"{what}: {getattr(failure, 'message', failure)}"
-                self.trace.events.append(Event(len(self.trace) + 1, self.now, "fault", text=text, rows={"failure": [(what,)]}))
+            self.notes.failure(failure)
             raise failure
 
     def _ask(self, name: str, check: Callable[[], object], node: SimNode) -> None:
@@ -524,69 +464,6 @@ class Simulation:
         else:
             node.take_frame(frame)
 
-    def _note(self, kind: EventKind, node: SimNode, text: str = "", batch: Batch | None = None, tick: Tick | None = None) -> None:
-        if self._tracing:
-            event = Event(len(self.trace) + 1, self.now, kind, node.address, "", node.incarnation, node.safe_step, text=text)
-            event.batch, event.tick = batch, tick
-            self.trace.events.append(event)
-
-    def _rows_of(self, frame: Frame) -> Rows:
-        """What a frame holds, as its sender means it."""
-        known, rows = self._rows
-        if known is not None and known.number == frame.number:
-            return rows
-        node = self.nodes.get(frame.source)
-        found: dict[str, list[PlainRow]] = {}
-        if node is not None and frame.whole:
-            for channel, more in node.driver.decoded(frame.data):
-                found.setdefault(channel, []).extend(more)
-        self._rows = frame, found
-        return found
-
-    def _set_clock(self, node: SimNode) -> None:
-        address = node.address
-        free = address not in self._mix.spare
-        mix = self._mix if free else Faults()
-        skew = self._decisions.decide("skew", (address,), lambda random: _either_way(random, mix.skew_s))
-        drift = self._decisions.decide("drift", (address,), lambda random: _rate(random, mix.drift))
-        self.counts.update(kind for kind, value in (("skew", skew), ("drift", drift)) if value is not None)
-        node.own_clock.set(float(skew or 0.0), float(drift or 1.0))
-        for one in self._decisions.given("pause"):
-            if one.at[0] == address:
-                self._pause(node, float(one.value[0]), float(one.value[1]))
-
-    def _pause(self, node: SimNode, start: float, seconds: float) -> None:
-        self.counts["pause"] += 1
-        node.pauses.append((start, start + seconds))
-        self.agenda.at(start, lambda: self._note("fault", node, f"{node.address} stands still for {seconds:g} s"), idle=True)
-
-    def _may(self, kind: str, node: SimNode) -> bool:
-        until = self._mix.until_s
-        return self._left[kind] > 0 and node.address not in self._mix.spare and (until is None or self.now < until)
-
-    def _draw_crash(self, node: SimNode, point: str, random: Random) -> Any:
-        if not self._may("crash", node) or random.random() >= self._crash_chance:
-            return None
-        self._left["crash"] -= 1
-        mix, how, draw = self._mix, "crash", random.random()
-        if node.disk is not None and draw < mix.power_loss + mix.wipe:
-            how = "power" if draw < mix.power_loss else "wipe"
-        down = None if random.random() < mix.forever else between(random, mix.down_s)
-        return [down, how]
-
-    def _draw_disk(self, node: SimNode, random: Random) -> Any:
-        if not self._may("disk", node) or random.random() >= _RARE:
-            return None
-        self._left["disk"] -= 1
-        return ["input/output error" if random.random() < 0.5 else "no space left", between(random, self._mix.down_s)]
-
-    def _draw_pause(self, node: SimNode, random: Random) -> None:
-        if self._may("pause", node) and random.random() < _RARE:
-            self._left["pause"] -= 1
-            start, length = round(self.now + 1e-6, 6), between(random, self._mix.pause_s)
-            self._decisions.note("pause", (node.address, len(node.pauses)), [start, length])
-            self._pause(node, start, length)
-
     def _state(self) -> str:
         down = [node.address for node in self.nodes.values() if not node.up]
         waiting = sum(not task.done() for task in self._tasks)
@@ -597,11 +474,3 @@ class Simulation:
 
 def _called(callback: Callable[[], object]) -> None:
     callback()
-
-
-def _either_way(random: Random, most: float) -> float | None:
-    return round((2 * random.random() - 1) * most, 6) or None if most else None
-
-
-def _rate(random: Random, most: float) -> float | None:
-    return round(1 + (2 * random.random() - 1) * most, 6) if most else None
