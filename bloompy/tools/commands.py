@@ -12,6 +12,7 @@ _COMMANDS = {
     "explain": ("bloompy.tools.explaining:explain", "Show how a program is evaluated: strata, indexes, the plan of every rule."),
     "fs": ("bloompy_fs.commands:fs", "The file system: list, put, get and more; its servers."),
     "plot": ("bloompy.tools.plotting:plot", "Draw the dataflow of a program, with its points of order."),
+    "why": ("bloompy.tools.asking:why", "Say why a row holds in a program or a simulated run, or why it does not."),
     "mr": ("bloompy_mr.commands:mr", "MapReduce: run jobs; its servers."),
 }
 

@@ -34,6 +34,23 @@ def load_class(target: str) -> type[Bloom]:
     return found
 
 
+def load(target: str) -> object:
+    """What a name such as "package.module:name" or "file.py:name" stands for; see `load_class`.
+
+    Raises:
+        click.ClickException: for a name in another form, what cannot be imported, and what is not there.
+    """
+    place, colon, name = target.rpartition(":")
+    if not colon or not place or not name:
+        raise click.UsageError(f"{target!r} names nothing: write module:name or file.py:name")
+    found: object = _module(place)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise click.ClickException(f"{place} has no {name!r}{_suggestion(_module(place))}")
+        found = getattr(found, part)
+    return found
+
+
 def _module(place: str) -> ModuleType:
     try:
         return _file(place) if place.endswith(".py") else _named(place)
