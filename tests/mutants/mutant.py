@@ -28,14 +28,12 @@ class Subject:
         modules: files that hold it, in the order of their imports; mutants edit their text.
         test: of the cluster, its properties named in what it raises.
         faults: the mix under which it must hold.
-        order: of the search, "latency" or "pct".
     """
 
     name: str
     modules: tuple[str, ...]
     test: Test
     faults: Faults = Faults.mix()
-    order: str = "latency"
 
 
 @frozen(kw_only=True)
@@ -47,7 +45,7 @@ class Mutant:
         subject: of which.
         edits: pairs of old and new text; each old text stands exactly once in the subject's modules. Without edits, the subject itself.
         breaks: the property that a counterexample breaks, as its message has it (or one of several); empty if none is expected.
-        faults, order: in place of the subject's.
+        faults: in place of the subject's.
         why: for a mutant that is expected to be harmless, why it is.
     """
 
@@ -56,7 +54,6 @@ class Mutant:
     edits: tuple[tuple[str, str], ...] = ()
     breaks: str | tuple[str, ...] = ()
     faults: Faults | None = None
-    order: str = ""
     why: str = ""
     properties: tuple[str, ...] = field(init=False)
 

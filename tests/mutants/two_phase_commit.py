@@ -34,22 +34,22 @@ class Observer:
         self.decided: dict[Any, dict[str, bool]] = {}
         self.refused: set[Any] = set()
 
+    def coordinate(self, node: Any) -> None:
+        """Listen to a coordinator that starts."""
+        node.outcome.on_insert(lambda row: self.decided.setdefault(row.tx, {}).setdefault("c", row.commit))
+
+    def take_part(self, node: Any) -> None:
+        """Listen to a participant that starts."""
+        node.ballot.on_insert(lambda row: None if row.yes else self.refused.add(row.tx))
+
     def atomicity(self) -> bool:
         """No two nodes decide differently, and no node changes its mind."""
         for part in PARTS:
             node = self.sim[part]
-            if node.up:
-                for row in node.ballot:
-                    if not row.yes:
-                        self.refused.add(row.tx)
-                for row in node.decided:
-                    self.decided.setdefault(row.tx, {}).setdefault(part, row.commit)
-                    if self.decided[row.tx][part] != row.commit:
-                        return False
-        coordinator = self.sim["c"]
-        if coordinator.up:
-            for row in coordinator.outcome:
-                self.decided.setdefault(row.tx, {}).setdefault("c", row.commit)
+            for row in node.decided if node.up else ():
+                self.decided.setdefault(row.tx, {}).setdefault(part, row.commit)
+                if self.decided[row.tx][part] != row.commit:
+                    return False
         return all(len(set(found.values())) == 1 for found in self.decided.values())
 
     def validity(self) -> bool:
@@ -73,10 +73,10 @@ class Observer:
 
 def test(programs: Any, sim: Simulation) -> None:
     """A coordinator, three participants, and up to three transactions."""
-    coordinator = sim.add(programs.Coordinator, "c", timeout_s=0.5, retry_s=0.1)
-    for part in PARTS:
-        sim.add(voter(programs), part, retry_s=0.1)
     observer = Observer(sim)
+    coordinator = sim.add(programs.Coordinator, "c", setup=observer.coordinate, timeout_s=0.5, retry_s=0.1)
+    for part in PARTS:
+        sim.add(voter(programs), part, setup=observer.take_part, retry_s=0.1)
     sim.always(observer.atomicity, "atomicity")
     sim.always(observer.validity, "validity")
     for tx in sim.operations(3, lambda number: number):

@@ -1,0 +1,60 @@
+"""The default search finds the wrong programs and clears the right ones. `python -m tests.mutants` prints the whole table."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from .mutant import Mutant
+from .searching import search
+from .table import mutants
+
+ROWS = mutants()
+WRONG = [row for row in ROWS if row.expected]
+SUBJECTS = list(dict.fromkeys(row.subject.name for row in ROWS))
+
+
+def named(rows: list[Mutant]) -> list[object]:
+    return [pytest.param(row, id=f"{row.subject.name}: {row.name}") for row in rows]
+
+
+def of(subject: str, edited: bool) -> Mutant:
+    """The right version of a subject, or its first mutant."""
+    return next(row for row in ROWS if row.subject.name == subject and (row.expected if edited else not row.edits))
+
+
+def test_the_corpus_is_large_and_its_rows_are_told_apart() -> None:
+    assert len(WRONG) >= 60
+    assert len({(row.subject.name, row.name) for row in ROWS}) == len(ROWS)
+    assert all(row.why for row in ROWS if row.edits and not row.expected), "a harmless edit says why it is"
+    assert all(any(not row.edits for row in ROWS if row.subject.name == subject) for subject in SUBJECTS)
+
+
+@pytest.mark.parametrize("row", named([row for row in ROWS if row.edits]))
+def test_every_edit_still_fits_and_makes_a_program(row: Mutant) -> None:
+    assert row.programs() is not None
+    assert row.diff
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_few_runs_of_the_right_version_and_a_mutant_that_is_easily_found(subject: str) -> None:
+    assert search(of(subject, edited=False), runs=8).verdict == "none"
+    found = search(of(subject, edited=True), runs=400, shrink_s=1.0)
+    assert (found.verdict, found.replayed) == ("found", True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", named([row for row in ROWS if not row.expected]))
+def test_nothing_is_found_where_nothing_is_wrong(row: Mutant) -> None:
+    found = search(row)
+    assert found.verdict == "none", found
+
+
+@pytest.mark.slow
+def test_nearly_all_mutants_are_found_with_few_faults_and_replayed() -> None:
+    found = [search(row) for row in WRONG]
+    caught = [one for one in found if one.right]
+    assert len(caught) >= 0.95 * len(WRONG), [f"{one.mutant.subject.name}: {one.mutant.name}: {one.verdict}" for one in found if not one.right]
+    assert all(one.replayed for one in caught)
+    assert statistics.median(one.faults for one in caught) <= 3
