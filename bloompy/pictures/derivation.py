@@ -91,6 +91,9 @@ class DerivationPicture:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        return f"<DerivationPicture of {one_line(self.why.root.text)}: {number(len(self.why.facts), 'fact')}>"
+
     def _repr_html_(self) -> str:
         return f'<div style="overflow-x: auto">{self.svg()}</div>'
 
@@ -250,7 +253,7 @@ class TreeLine:
     told: str = ""
 
 
-@define
+@define(repr=False)
 class WhyNotPicture:
     """The picture of why a row does not hold; in a notebook it shows itself.
 
@@ -296,6 +299,9 @@ class WhyNotPicture:
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        return f"<WhyNotPicture of {one_line(self.why_not.pattern)}>"
 
     def _repr_html_(self) -> str:
         return f'<div style="overflow-x: auto">{self.svg()}</div>'
