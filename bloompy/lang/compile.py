@@ -139,4 +139,5 @@ class _Method:
     def add(self, head: str, operator: nodes.Operator, select: nodes.Select, at: ast.AST, by_key: bool = False) -> None:
         """Keep a rule."""
         span = self.names.span(at)
-        self.rules.append(nodes.Rule(self.label, self.statement, self.method.kind, head, operator, select, by_key, self.scope, "", span))
+        kind = "rule" if head and self.method.kind == "invariant" else self.method.kind  # a temporary of invariants may have rows
+        self.rules.append(nodes.Rule(self.label, self.statement, kind, head, operator, select, by_key, self.scope, "", span))

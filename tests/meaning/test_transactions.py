@@ -238,6 +238,25 @@ def test_each_statement_of_an_invariant_method_is_checked(evaluator):
     assert p.item.rows() == {(3,)}
 
 
+def test_a_temporary_of_an_invariant_method_may_have_rows(evaluator):
+    class Stock(Bloom):
+        item = table("name -> count: int")
+
+        @invariant
+        def few(self):
+            counts = ((i.name, i.count) for i in self.item)
+            (name for name, count in counts if count > 3)
+
+    p = Stock(evaluator=evaluator)
+    p.item.insert(("bolt", 2))
+    p.tick()
+    assert set(p.item) == {("bolt", 2)}
+    p.item.insert(("nut", 4))
+    with pytest.raises(InvariantViolation, match="nut"):
+        p.tick()
+
+
+
 def test_conflicts_among_pending_changes_are_found_in_the_tick_that_causes_them(evaluator):
     class P(Bloom):
         item = table("k -> v")
