@@ -79,20 +79,26 @@ class _Analysis:
         """What the arrival of a row can do."""
         if name in self.tables:
             return self._staged(name)
-        arrived = self._arrived(name)
-        mine = [rule for rule in self.events if any(one.collection in arrived for one in self.read[id(rule)])]
-        simple = all(self._simple(rule) for rule in mine) and not any(rule.head in arrived for rule in self.lasting)
-        written = {rule.head for rule in mine if rule.head not in self.passing}
-        affects = self._down(written) | {rule.head for rule in mine if rule.operator == "<~"}
+        arrived = frozenset((name,))
+        while True:
+            arrived = self._arrived(arrived)
+            mine = [rule for rule in self.events if any(one.collection in arrived for one in self.read[id(rule)])]
+            affects = self._down({rule.head for rule in mine if rule.head not in self.passing})
+            affects |= {rule.head for rule in mine if rule.operator == "<~"}
+            more = (affects & self.passing) - arrived if self.atomic else frozenset()
+            if not more:
+                break
+            arrived |= more  # what a node sends to itself arrives at once
+        fills = [rule for rule in self.lasting if rule.head in arrived and rule.operator != "<~"]
         reads = {one.collection for rule in mine for one in self.read[id(rule)]} - self.passing
-        return Effect(simple, frozenset(reads), frozenset(affects), self._changes(affects, mine))
+        return Effect(not fills and all(map(self._simple, mine)), frozenset(reads), affects, self._changes(affects, mine))
 
     def _staged(self, table: str) -> Effect:
         return Effect(True, frozenset(), self._down({table}), True)
 
-    def _arrived(self, name: str) -> frozenset[str]:
-        """All that can hold rows of a tick because of one."""
-        found, more = {name}, True
+    def _arrived(self, names: frozenset[str]) -> frozenset[str]:
+        """All that can hold rows of a tick because of some."""
+        found, more = set(names), True
         while more:
             new = {
                 rule.head

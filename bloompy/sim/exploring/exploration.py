@@ -14,7 +14,7 @@ from bloompy.sim.exploring.counterexample import Counterexample, described
 from bloompy.sim.exploring.liveness import unfulfilled
 from bloompy.sim.exploring.model import Model
 from bloompy.sim.exploring.reduction import Reduction
-from bloompy.sim.exploring.space import Space, State, Step, Taken
+from bloompy.sim.exploring.space import FAULTS, Space, State, Step, Taken
 from bloompy.sim.exploring.view import View
 
 _LOOK = 1024
@@ -51,7 +51,7 @@ class Exploration:
         states: how many different ones.
         transitions: steps from one to another or to itself, each once for every state that it was taken in.
         depth: steps from the beginning to the farthest state.
-        ends: states that nothing leads away from.
+        ends: states that nothing but a fault leads away from.
         ticks: how many different ticks the rules were evaluated for.
         complete: whether all states were seen.
         reduced: whether orders were left out that make no difference.
@@ -102,7 +102,7 @@ class Exploration:
         return (View(self._space, state) for state in self._all)
 
     def ended(self) -> Iterator[View]:
-        """The states that nothing leads away from."""
+        """The states that nothing but a fault leads away from."""
         assert self._space is not None
         return (View(self._space, self._all[index]) for index in self._terminal)
 
@@ -227,11 +227,11 @@ class _Search:
                 states.append(state)
                 self.parents.append(parent)
                 self.depths.append(self.depths[parent] + 1 if parent >= 0 else 0)
-                leads_away = True
+                leads_away |= action.kind not in FAULTS
                 if (failed := self.checks.wrong(View(self.space, state), self.space, state)) is not None:
                     return self._fail(failed, len(states) - 1)
             elif known != parent:
-                leads_away = True
+                leads_away |= action.kind not in FAULTS
         return not leads_away and self._end(parent)
 
     def _end(self, index: int) -> bool:

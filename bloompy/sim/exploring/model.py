@@ -257,7 +257,7 @@ class Model:
         self._property("sometimes", name, predicate, reads)
 
     def at_end(self, name: str, predicate: Predicate, *, reads: Iterable[str] | None = None) -> None:
-        """Something that holds in every state that nothing leads away from; where it does not, the cluster is stuck (a deadlock)."""
+        """Something that holds in every state that nothing but a fault leads away from: where it does not, the cluster is stuck."""
         self._property("at_end", name, predicate, reads)
 
     def eventually(self, name: str, predicate: Predicate, *, reads: Iterable[str] | None = None) -> None:

@@ -20,7 +20,7 @@ class Property:
     """One property of a model.
 
     Attributes:
-        kind: "always": holds in every state; "sometimes": in at least one; "at_end": in every state that nothing leads away from;
+        kind: "always": holds in every state; "sometimes": in at least one; "at_end": in every state that only a fault leads away from;
             "leads_to": after a state in which `cause` holds there comes, on every fair run, one in which `holds` does.
         name: shown where it fails.
         reads: the collections that it looks at; None: it may look at all.

@@ -45,6 +45,9 @@ Taken: TypeAlias = Action | Outcome
 Step: TypeAlias = tuple[Taken, "State | None"]
 """A step and where it leads; None where its tick raises."""
 
+FAULTS = frozenset({"drop", "duplicate", "crash"})
+"""Kinds of steps that need not come: a run may end where only they are possible."""
+
 LOSS, DUPLICATION, CRASHES = 0, 1, 2
 """Places in what may still go wrong."""
 
