@@ -125,6 +125,8 @@ class Lanes:
             return
         toward = 1 if end > begin else -1
         stop = end - toward * (3 if arrow.fate in ("lost", "under way", "held") else 1)
+        if toward < 0 and line.last and line.moment is not None and line.moment.kind == "tick":
+            stop = end + len(str(line.moment.step))
         dash = self.pens.dash if arrow.fate in ("arrived", "lost", "refused") else self.pens.dots
         for x in range(begin + toward, stop, toward):
             canvas.write(x, dash)
@@ -133,8 +135,8 @@ class Lanes:
         canvas.write(stop, tip.get(arrow.fate, self.pens.more))
         shown = cut(label, self.spacing - 7)
         free = self.spacing - 5 - wide(shown) - 2  # dashes that stay on both sides
-        left = (end - self.spacing if toward > 0 else end) + 3 + free // 2
-        canvas.write(left - (1 if toward > 0 else -1), f" {shown} ")
+        left = end - self.spacing + 2 if toward > 0 else max(end + 4, stop + 2)
+        canvas.write(left + free // 2, f" {shown} ")
 
     def _label(self, arrow: Arrow) -> str:
         """The message; with the number of the tick that sent it in front, if that is not the last one shown of its sender."""

@@ -165,9 +165,9 @@ class Story:
         return rows_text(arrow.rows, {**found, **self.addresses})
 
     def label(self, arrow: Arrow) -> str:
-        """A message in short: its first row, and how many more there are."""
+        """A message in short: its first row, without the module that it belongs to, and how many more there are."""
         facts = self.facts(arrow)
-        shown = facts[0] if facts else f"frame {arrow.frame}"
+        shown = _MODULES.sub("", facts[0]) if facts else f"frame {arrow.frame}"
         more = f" +{len(facts) - 1}" if len(facts) > 1 else ""
         return f"{'again ' if arrow.again else ''}{shown}{more}"
 
@@ -195,6 +195,7 @@ class Story:
 
 
 _FAILED = re.compile(r"\w*(Timeout|Error|Stopped|Exception)\w*")
+_MODULES = re.compile(r"^(\w+\.)+(?=\w+\()")
 _FATES = {
     "arrived": "arrives",
     "lost": "is lost",
