@@ -15,29 +15,29 @@ def test(programs: Any, sim: Simulation) -> None:
     """Three nodes watch one another; b stands still again and again for longer than the first timeout; in the end c crashes."""
     for name in NODES:
         sim.add(programs.FailureDetector, name, peers=NODES, interval_s=0.1, timeout_s=0.3, increment_s=0.2)
-    for number in range(40):
+    for number in range(20):
         sim.at(0.9 * number + 0.5, lambda: sim["b"].pause(0.5))
-    sim.run(until=3.0)
+    sim.run(until=2.0)
     sim.calm()
 
     def suspected(address: str) -> set[str]:
         return {row.peer for row in sim[address].suspected}
 
-    sim.run(for_s=12.0)
+    sim.run(for_s=5.0)
     wrong: list[str] = []
     for name in NODES:
         for peer in NODES:
             if peer in suspected(name):
                 wrong.append(f"{name} still suspects {peer}")
         sim[name].program.suspect.on_insert(lambda row, name=name: wrong.append(f"{name} suspects {row.peer}"))
-    sim.run(for_s=6.0)
+    sim.run(for_s=2.0)
     assert not wrong, f"accuracy: {', '.join(wrong)}"
     sim["c"].crash()
     if sim.chance(0.5):
         sim["a"].restart()
     wrong.clear()
-    assert_within(sim, lambda: all("c" in suspected(name) for name in "ab"), 12.0, "completeness")
-    sim.run(for_s=3.0)
+    assert_within(sim, lambda: all("c" in suspected(name) for name in "ab"), 5.0, "completeness")
+    sim.run(for_s=1.0)
     assert all("c" in suspected(name) for name in "ab"), "completeness: not for ever"
 
 
