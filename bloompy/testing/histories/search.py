@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from itertools import chain
 
 from attrs import define, frozen
 
@@ -186,10 +185,13 @@ class Search:
     def _moves_at(self, at: int, state: int) -> tuple[tuple[int, int, int, int], ...]:
         """What may take effect in a state, as (bit, next state, first, users); what comes last is tried first."""
         step, found = self._steps[at], []
+        users: dict[int, int] = {}
         for move in self._infos[: step.infos]:
             after = self._model.step(state, move.kind)
             if after not in (IMPOSSIBLE, state):
-                found.append((move.bit, after, move.first, self._users(step, state, after) & ~move.bit))
+                if after not in users:
+                    users[after] = self._users(step, state, after)
+                found.append((move.bit, after, move.first, users[after] & ~move.bit))
         for move in step.changers:
             after = self._model.step(state, move.kind)
             if after != IMPOSSIBLE:
@@ -199,9 +201,9 @@ class Search:
 
     def _users(self, step: Step, state: int, after: int) -> int:
         """The bits of the operations for which an `info` operation that leads from one state to another makes a difference."""
-        gains = self._model.gains
-        moves = chain(step.observers, step.changers, self._infos[: step.infos])
-        return sum(move.bit for move in moves if gains(state, after, move.kind))
+        moves = (*step.observers, *step.changers, *self._infos[: step.infos])
+        gaining = {kind for kind in {move.kind for move in moves} if self._model.gains(state, after, kind)}
+        return sum(move.bit for move in moves if move.kind in gaining) if gaining else 0
 
     def states_at_the_end(self, budget: Budget) -> tuple[str, ...] | None:
         """All states in which the object may be after the last step, also by what is under way then; None if that takes too much."""

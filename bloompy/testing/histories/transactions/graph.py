@@ -118,7 +118,7 @@ class _Components:
                     self._leave(transaction)
 
     def _leave(self, root: Transaction) -> None:
-        component = []
+        component: list[Transaction] = []
         while not component or component[-1] is not root:
             component.append(self._stack.pop())
             self._on_stack.discard(component[-1])

@@ -190,7 +190,7 @@ class Lists:
         """Who read a version comes before who replaced it."""
         next_one = bisect.bisect_left(known, len(read.value), key=lambda version: version[0])
         then = [(element, writer) for _, element, writer in known[next_one : next_one + 1]]
-        for element, writer in then or self._unseen.get(read.key, ()):
+        for element, writer in then or self._unseen.get(read.key, []):
             graph.add(read.transaction, writer, RW, f"{read}, without {literal(element)}, which {writer.name} appended")
 
 

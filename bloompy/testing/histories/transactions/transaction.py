@@ -1,6 +1,6 @@
 """Transactions: operations whose argument is a tuple of reads and writes.
 
-    Operation("c1", "txn", (("append", "x", 1), ("r", "y", None)), (("append", "x", 1), ("r", "y", (2, 3))))
+Operation("c1", "txn", (("append", "x", 1), ("r", "y", None)), (("append", "x", 1), ("r", "y", (2, 3))))
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def writers_of(transactions: list[Transaction]) -> dict[tuple[Any, Any], Transac
         for step in transaction.steps:
             if not step.reads:
                 if (step.key, step.value) in found:
+                    first = found[step.key, step.value].operation
                     raise HistoryError(
-                        f"{literal(step.value)} was written to {literal(step.key)} twice: by {found[step.key, step.value].operation} and by "
-                        f"{transaction.operation}",
+                        f"{literal(step.value)} was written to {literal(step.key)} twice: by {first} and by {transaction.operation}",
                         hint="let the test write each value once",
                     )
                 found[step.key, step.value] = transaction
