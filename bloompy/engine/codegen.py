@@ -50,6 +50,7 @@ class Codegen:
         self._rebuilt = False
         self._profile = _profile() if environment.profile else None
         self._functions: dict[int, Derive] = {}
+        self._sized: set[int] = set()
         self._build()
 
     def reset(self) -> bool:
@@ -62,7 +63,7 @@ class Codegen:
         for relation in self._relations.values():
             relation.reset()
         for fixpoint in self._fixpoints:
-            fixpoint.reset()
+            fixpoint.reset(self._sized)
         self._pending, self._ahead, self._first, self._rebuilt = {}, {}, True, False
         self._passing.clear()
         self.on_violation = None
@@ -428,6 +429,8 @@ class Codegen:
 
         scope = self.environment.scopes.get(derivation.rule.scope, _NO_NAMES)
         template = self._prepared.template(derivation, variant, tuple(scope.closure), self._workspace.layouts)
+        if template.sized:
+            self._sized.add(id(derivation))
         function = self._functions.get(id(template))  # the template lives as long as what is prepared
         if function is None:
             function = self._functions[id(template)] = template.bind(Instance(self._workspace, scope, conflict))

@@ -67,11 +67,13 @@ class Template:
         code: defines a factory, which takes what differs between instances and returns the function.
         closure: names of the rule's closure, the factory's first arguments.
         outer: how to find the others, in order.
+        sized: its plan depends on how large tables were when it was made.
     """
 
     code: CodeType
     closure: tuple[str, ...]
     outer: tuple[Callable[[Instance], Any], ...]
+    sized: bool = False
 
     def bind(self, instance: Instance) -> Derive:
         """The function of an instance."""
