@@ -19,7 +19,7 @@ from attrs import define, field
 from bloompy.errors import InjectedNothing, NeverReached
 from bloompy.sim.faults import Faults
 from bloompy.sim.pool import EvaluatorPool
-from bloompy.sim.search.running import Outcome, Plan, Test, run_once
+from bloompy.sim.search.running import Outcome, Plan, Test, run_once, traced
 from bloompy.sim.search.shrinking import RUNS, TIME_LIMIT_S, Shrunk, shrink
 
 MOST_DEPTH = 5
@@ -42,6 +42,7 @@ class Campaign:
         reached: how often each `sometimes` was reached in all runs; 0 for those only declared.
         allowed: kinds of faults that could be injected.
         frames: sent in all runs.
+        untraced: no run has asked for its trace yet, so none is kept.
         seconds: how long it took, shrinking included.
         interrupted: Ctrl-C ended it.
     """
@@ -52,6 +53,7 @@ class Campaign:
     counts: Counter[str] = field(factory=Counter)
     reached: Counter[str] = field(factory=Counter)
     frames: int = 0
+    untraced: bool = True
     seconds: float = 0.0
     interrupted: bool = False
 
@@ -103,6 +105,7 @@ class Campaign:
         for name, times in outcome.reached.items():  # not `update`, which would lose names with 0
             self.reached[name] += times
         self.frames += outcome.frames
+        self.untraced = outcome.plan.untraced
 
 
 def campaign(
@@ -133,7 +136,7 @@ def campaign(
         what it did. It raises nothing but what is no failure of a run; see `Campaign.check`. Ctrl-C ends it with what was found so far.
     """
     mix = Faults.mix() if faults is None else faults
-    found, start = Campaign(allowed=mix.kinds), time.monotonic()
+    found, start = Campaign(allowed=mix.kinds, untraced="trace" not in (options or {})), time.monotonic()
     end = float("inf") if time_limit_s is None else start + time_limit_s
     plans = _plans(found, runs, first_seed, mix, {"pool": EvaluatorPool(), **(options or {})})
     try:
@@ -141,7 +144,7 @@ def campaign(
             outcome = run_once(test, plan)
             found.add(outcome)
             if outcome.failed:
-                found.failure = Shrunk(outcome=outcome, before=outcome, runs=0, seconds=0.0, complete=False)
+                found.failure = Shrunk(outcome=traced(test, outcome), before=outcome, runs=0, seconds=0.0, complete=False)
                 break
             if on_run is not None:
                 on_run(found)
@@ -160,12 +163,12 @@ def _plans(found: Campaign, runs: int, first_seed: int, mix: Faults, options: Ma
     for number in range(runs):
         seed = first_seed + number
         if number == 0:
-            yield Plan(seed=seed, options=options)
+            yield Plan(seed=seed, options=options, untraced=found.untraced)
         elif number % 2:
-            yield Plan(seed=seed, faults=mix, options=options)
+            yield Plan(seed=seed, faults=mix, options=options, untraced=found.untraced)
         else:
             depth, frames = Random(f"{seed} depth").randint(2, MOST_DEPTH), max(found.frames // found.runs, 1)
-            yield Plan(seed=seed, faults=mix, options=options, order="pct", depth=depth, frames=frames)
+            yield Plan(seed=seed, faults=mix, options=options, order="pct", depth=depth, frames=frames, untraced=found.untraced)
 
 
 def _shrink(found: Campaign, test: Test, plans: Iterator[Plan], runs: int, seconds: float) -> None:

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from bloompy.errors import NotDeterministic
+from bloompy.errors import NotDeterministic, UsageError
 from bloompy.sim.faults import Faults
 from bloompy.sim.schedule import Schedule, packed, unpacked
 from bloompy.sim.search.failures import Kind, is_failure, kind_of
 from bloompy.sim.simulation import Simulation
+from bloompy.sim.trace import Trace
 
 Test: TypeAlias = Callable[[Simulation], object]
 """What makes nodes in a simulation, runs it, and raises if something is wrong."""
@@ -32,6 +33,7 @@ class Plan:
         faults: from which mix.
         order, depth, frames: see `Simulation`.
         options: further arguments of `Simulation`.
+        untraced: keep no trace, which halves the time of a run; one in which somebody asks for the trace is run again with it.
     """
 
     seed: int = 0
@@ -41,9 +43,11 @@ class Plan:
     depth: int = 3
     frames: int = 100
     options: Mapping[str, Any] = field(factory=dict)
+    untraced: bool = False
 
     def simulation(self) -> Simulation:
         """One to run it in."""
+        given: dict[str, Any] = {"trace": False} if self.untraced else {}
         return Simulation(
             self.seed,
             faults=self.faults,
@@ -51,6 +55,7 @@ class Plan:
             order=self.order,  # type: ignore[arg-type]
             depth=self.depth,
             frames=self.frames,
+            **given,
             **self.options,
         )
 
@@ -94,6 +99,11 @@ class Outcome:
         return sum(link.sent for link in self.sim.network.links)
 
     @property
+    def length(self) -> int:
+        """Frames and ticks."""
+        return self.frames + sum(node.tick_count for node in self.sim)
+
+    @property
     def word(self) -> str:
         """The run as one word, for `--bloompy-replay` and `replay`."""
         return packed([self.plan.seed, _listed(self.schedule)])
@@ -115,6 +125,9 @@ def run_once(test: Test, plan: Plan | None = None, **changes: Any) -> Outcome:
     """
     plan = plan if plan is not None else Plan(**changes)
     sim = plan.simulation()
+    none = _NoTrace(sim.trace) if plan.untraced else None
+    if none is not None:
+        sim.trace = none
     error: BaseException | None = None
     try:
         getattr(test, DECORATED, test)(sim)
@@ -122,7 +135,32 @@ def run_once(test: Test, plan: Plan | None = None, **changes: Any) -> Outcome:
         if not is_failure(raised):
             raise
         error = raised
+    if none is not None:
+        sim.trace = Trace()
+        if none.asked:
+            return run_once(test, evolve(plan, untraced=False))
     return Outcome(plan=plan, error=error, kind=kind_of(error) if error is not None else (), schedule=sim.schedule, sim=sim)
+
+
+def traced(test: Test, outcome: Outcome) -> Outcome:
+    """The same run with its trace; the one given where it has it already, or does not come again."""
+    if not outcome.plan.untraced:
+        return outcome
+    again = run_once(test, evolve(outcome.plan, untraced=False, schedule=outcome.schedule))
+    return again if again.kind == outcome.kind else outcome
+
+
+class _NoTrace(Trace):
+    """Stands for the trace of a run that keeps none, and knows whether anybody asked for it."""
+
+    def __init__(self, of: Trace) -> None:
+        self.programs, self.partitions = of.programs, of.partitions
+        self.asked = False
+
+    @property
+    def events(self) -> Any:  # type: ignore[override]
+        self.asked = True
+        raise UsageError("this run keeps no trace", hint="it is run again with one, if this error comes out of it or not")
 
 
 def plan_of(word: str, **settings: Any) -> Plan:

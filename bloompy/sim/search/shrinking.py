@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from attrs import evolve, field, frozen
 
 from bloompy.sim.schedule import Decision, Schedule
-from bloompy.sim.search.running import Outcome, Test, run_once
+from bloompy.sim.search.running import Outcome, Test, run_once, traced
 from bloompy.sim.search.values import candidates, complexity
 
 ORDER = ("link", "delay", "duplicate", "corrupt", "skew", "drift", "pause", "rot", "disk", "drop", "partition", "crash")
@@ -24,7 +24,7 @@ ORDER = ("link", "delay", "duplicate", "corrupt", "skew", "drift", "pause", "rot
 RUNS = 2_000
 """Most runs of a test while shrinking."""
 
-TIME_LIMIT_S = 20.0
+TIME_LIMIT_S = 30.0
 """Most seconds of shrinking."""
 
 _MOST_PAIRS = 10
@@ -80,7 +80,7 @@ def shrink(test: Test, outcome: Outcome, *, runs: int = RUNS, time_limit_s: floa
     except KeyboardInterrupt:
         interrupted = True
     return Shrunk(
-        outcome=search.best or outcome,
+        outcome=traced(test, search.best or outcome),
         before=outcome,
         runs=search.runs,
         seconds=time.monotonic() - start,
@@ -100,7 +100,7 @@ class _Shrinking:
 
     def __init__(self, test: Test, outcome: Outcome, runs: int, end: float) -> None:
         self._test, self._first, self._most, self._end = test, outcome, runs, end
-        self._plan = evolve(outcome.plan, faults=None, order="latency")
+        self._plan = evolve(outcome.plan, faults=None, order="latency", untraced="trace" not in outcome.plan.options)
         self._tried: set[str] = set()
         self.best: Outcome | None = None
         self.runs = 0
@@ -188,7 +188,7 @@ class _Shrinking:
         """Partitions that lose these frames, the narrowest first."""
         assert self.best is not None
         wanted = {one.at for one in frames}
-        events = self.best.sim.trace.events
+        events = traced(self._test, self.best).sim.trace.events
         times = [one.time for one in events if one.kind == "send" and (one.node, one.peer, one.ordinal) in wanted]
         if not times:
             return
@@ -248,6 +248,7 @@ class _Shrinking:
             found.sim.close()
             return False
         self.best = found
+        self._plan = evolve(self._plan, untraced=found.plan.untraced)
         self._tried.add(found.schedule.encode())
         return True
 
@@ -257,11 +258,11 @@ class _Shrinking:
 
 
 def weight(outcome: Outcome) -> Weight:
-    """What shrinking makes less, the first number first: changes, operations, draws, how hard the values are to read, events."""
+    """What shrinking makes less, the first number first: changes, operations, draws, how hard the values are to read, length."""
     kinds = Counter("change" if is_change(one) else one.kind for one in outcome.schedule.decisions)
     hard = sum(complexity(one.value) + _number(one) / 100 for one in outcome.schedule.decisions if one.kind != "skip")
     operations = outcome.sim.operation_count - kinds["skip"]
-    return kinds["change"], operations, kinds["draw"], hard, len(outcome.sim.trace)
+    return kinds["change"], operations, kinds["draw"], hard, outcome.length
 
 
 def _number(decision: Decision) -> int:

@@ -392,3 +392,42 @@ print(json.dumps([*found, shrunk.word, shrunk.sim.trace.digest]))
 def test_a_campaign_says_what_it_did():
     found = Campaign(runs=1, seconds=0.25)
     assert str(found) == "1 run in 0.25 s, 0 frames; no faults"
+
+
+# --- traces -----------------------------------------------------------------------------------------------------
+
+
+def test_a_campaign_keeps_a_trace_only_where_the_test_looks_at_it():
+    looked = []
+
+    def test(sim):
+        sim.add(Watched, "a")
+        sim.settle()
+        if sim.seed >= 2:
+            looked.append(len(sim.trace))
+
+    found = campaign(test, runs=4, faults=Faults())
+    assert found.runs == 4
+    assert found.failure is None
+    assert looked == [2, 2]  # seed 2 was run again with its trace, 3 at once
+
+
+def test_a_test_that_swallows_the_lack_of_a_trace_is_run_again_all_the_same():
+    def test(sim):
+        sim.add(Watched, "a")
+        sim.settle()
+        try:
+            seen = [event.kind for event in sim.trace]
+        except Exception:
+            seen = []
+        assert "tick" not in seen
+
+    found = campaign(test, runs=1)
+    assert found.failure is not None
+    assert found.failure.complete
+
+
+@pytest.mark.parametrize("bounds", [{}, {"shrink_runs": 0}])
+def test_the_failing_run_has_its_trace(bounds):
+    found = campaign(broadcast, runs=50, faults=Faults(drop=0.2), **bounds)
+    assert len(found.failure.outcome.sim.trace) > 10
