@@ -81,10 +81,12 @@ class _Checker:
             if one.kind == "table":
                 if not read and not filled:
                     yield _of(one, "note", "unused", "no rule reads or fills it", "is it only for those outside?")
+            elif one.kind == "output" and not filled and self._fills:
+                yield _of(one, "warning", "never-filled", "no rule fills it", "give it a rule, or leave it out")
             elif not filled and not read and one.kind != "stdio":
                 level: Level = "note" if one.kind in ("input", "output", "channel") else "warning"  # a protocol for subclasses has such
                 yield _of(one, level, "unused", "no rule reads or fills it", "leave it out, unless a subclass has rules for it")
-            elif one.kind in ("scratch", "temporary", "output") and not filled:
+            elif one.kind in ("scratch", "temporary") and not filled:
                 yield _of(one, "warning", "never-filled", "no rule fills it", "give it a rule, or make it an interface.input")
             elif one.kind in ("scratch", "temporary", "input", "periodic", "loopback") and not read:
                 hint = "; for those outside, an interface.output says so" if one.kind == "scratch" else ", or read it"

@@ -195,7 +195,8 @@ class _Finder:
         found: dict[tuple[int, int], list[Rule]] = {}
         for rule in self.program.rules:
             for i, _ in enumerate(latent.get(id(rule), ())):
-                keepers = [rule] if self.keeps(rule) else list(self.keepers(rule.head))
+                keeps = rule.operator != "<-" and self.keeps(rule)
+                keepers = [rule] if keeps else list(self.keepers(rule.head))
                 if keepers:
                     found[id(rule), i] = keepers
         return found

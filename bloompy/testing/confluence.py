@@ -290,6 +290,8 @@ def _items(program: type[Bloom], inputs: Inputs, nodes: Sequence[str]) -> tuple[
 
 
 _MOST_TICKS = 300
+_MOST_ARRIVALS = 3
+"""So often at most one message comes, however often it is sent."""
 _REST = 3
 """So many ticks without any change are rest, if timers fired in them."""
 
@@ -305,7 +307,7 @@ class _Execution:
     parameters: Mapping[str, Any]
     machines: dict[str, Machine] = field(init=False)
     under_way: list[Item] = field(factory=list)
-    arrived: set[Item] = field(factory=set)
+    arrived: dict[Item, int] = field(factory=dict)
     ticks: list[tuple[Item, ...]] = field(factory=list)
     now: float = 0.0
     errors: set[str] = field(factory=set)
@@ -369,7 +371,8 @@ class _Execution:
             by_node.setdefault(item.node, []).append(item)
         for node, batch in by_node.items():
             if node in self.machines:
-                self.arrived.update(batch)
+                for item in batch:
+                    self.arrived[item] = self.arrived.get(item, 0) + 1
                 self.ticks.append(tuple(batch))
                 self.tick(node, batch)
 
@@ -416,8 +419,9 @@ class _Execution:
             address = collection.schema.address
             for row in rows:
                 self._see((machine.me if collection.kind in ("loopback", "stdio") else "", name), machine, row)
-                if collection.kind != "stdio":
-                    self.under_way.append(Item(machine.me if address is None else row[address], name, row))
+                item = Item(machine.me if address is None else row[address], name, row)
+                if collection.kind != "stdio" and item.node in self.machines and self.arrived.get(item, 0) < _MOST_ARRIVALS:
+                    self.under_way.append(item)
         for collection in machine.program.collections:
             if collection.kind == "output" and "." not in collection.name:
                 for row in machine.evaluator.read(collection.name).values():
