@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
@@ -26,7 +26,7 @@ from bloompy.declarations import Collection
 from bloompy.errors import UsageError
 from bloompy.ir.nodes import Collection as Declared
 from bloompy.lattices import Lattice, is_lattice
-from bloompy.schema import Row, Schema, on_row_class
+from bloompy.schema import Row, Schema
 from bloompy.sim.schedule import Decision, Schedule
 from bloompy.testing.laws import values_of
 
@@ -267,23 +267,3 @@ _KINDS: Mapping[str, Callable[[list[str]], SearchStrategy[Decision]]] = {
     "skew": lambda nodes: _decision("skew", st.tuples(st.sampled_from(nodes)), st.integers(-20, 20).filter(bool).map(lambda n: n / 10)),
 }
 _ALONE = frozenset({"crash", "pause", "skew"})
-
-
-def register() -> None:
-    """Have `hypothesis.strategies.from_type` give rows of every `Row` class. Hypothesis calls it when it is imported (entry point)."""
-    if _tell not in on_row_class:
-        on_row_class.append(_tell)
-        for known in _below(Row):
-            _tell(known)
-
-
-def _tell(row: type[Row]) -> None:
-    st.register_type_strategy(row, lambda found: rows(found))
-
-
-def _below(row: type[Row]) -> Iterator[type[Row]]:
-    """The declared classes below one; those that schemas in strings make for themselves have no name that one could ask for."""
-    for found in row.__subclasses__():
-        if found.__dict__.get("__annotations__"):
-            yield found
-        yield from _below(found)

@@ -184,3 +184,9 @@ def test_literal_types_and_own_classes_have_values():
     assert find(bst.values(Literal["u", "v"]), lambda value: value == "v") == "v"
     with pytest.raises(Unsatisfiable, match="impossible to satisfy"):
         find(bst.values(list), lambda value: True)
+
+
+def test_importing_hypothesis_loads_little_of_bloompy():
+    code = "import sys, hypothesis; print([name for name in sys.modules if name.startswith(('bloompy.engine', 'bloompy.sim', 'bloompy.lang'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
