@@ -160,7 +160,7 @@ def inputs(
     usual = [name for name, one in known.items() if name in given or one.kind != "table" or one.lattice or name not in filled]
     possible = [(known[name], given.get(name, rows(known[name].schema, nodes=nodes))) for name in usual]
     parts = [_operations(one, strategy) for one, strategy in possible if not strategy.is_empty]
-    step = st.builds(Input, st.sampled_from([1.0, 0.0, 0.5, 10.0]), st.lists(st.one_of(*parts), max_size=4))
+    step = st.builds(Input, st.sampled_from([1.0, 0.0, 0.5, 10.0]), st.lists(st.one_of(*parts), max_size=4, unique_by=lambda one: one[:2]))
     return st.lists(step, min_size=1, max_size=ticks)
 
 
