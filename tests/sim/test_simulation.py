@@ -292,3 +292,14 @@ def test_runs_are_the_same_in_other_processes_and_under_other_hash_seeds() -> No
         told = subprocess.run([sys.executable, "-c", _DIGESTS], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         assert told.stdout.split() == here
 
+
+def test_runs_are_the_same_on_every_python() -> None:
+    # Found so on Python 3.11, 3.12 and 3.13. They change with what is drawn and how a trace is written, and then on all of them.
+    assert [campaign(seed).trace.digest[:12] for seed in range(6)] == [
+        "1aa9e1e78b47",
+        "2bd92489d7a4",
+        "6ca936c3640d",
+        "d30d104624f2",
+        "244426037dd2",
+        "2ccea7632d40",
+    ]
