@@ -6,7 +6,7 @@ from typing import Any
 
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, right
+from .mutant import Mutant, Subject, assert_within, calm, right
 
 MEMBERS = ("a", "b", "c")
 
@@ -30,7 +30,7 @@ def test(programs: Any, sim: Simulation) -> None:
 
     sim.always(agreement, "agreement")
     sim.run(until=1.0)
-    sim.calm()
+    calm(sim)
     assert_within(sim, lambda: all(len(sim[member].decided) for member in MEMBERS), 20.0, "termination")
     assert chosen <= proposed, "validity"
 
