@@ -340,6 +340,19 @@ class Simulation:
         self.reached[name] += bool(condition)
         return bool(condition)
 
+    def must(
+        self,
+        goal: Callable[[], object],
+        *,
+        within_s: float,
+        name: str | None = None,
+        restart: Literal["all", "majority", "none"] | Sequence[str] = "all",
+    ) -> float:
+        """End all faults, and have a goal be reached in time: `bloompy.sim.search.liveness.must`."""
+        from bloompy.sim.search.liveness import must  # stands on simulations
+
+        return must(self, goal, within_s=within_s, name=name, restart=restart)
+
     @property
     def schedule(self) -> Schedule:
         """All that went otherwise than by default so far."""

@@ -39,7 +39,7 @@ def test_a_partition_is_healed_and_nodes_restart():
     sim["a"].say.insert((1,))
     sim.run(for_s=3)
     assert lacking(sim) == ["b", "c"]
-    assert 0 < must(sim, lambda: not lacking(sim), within_s=1.0) < 0.5
+    assert 0 < sim.must(lambda: not lacking(sim), within_s=1.0) < 0.5
 
 
 def test_what_is_missing_is_said():
