@@ -18,6 +18,7 @@ NAMES = [
     "closure", "tc", "sg", "apsp", "points_to", "triangles",  # bulk fixpoints
     "memory",
     "requests", "group_commit", "wordcount",  # processes
+    "linearizability",
 ]  # fmt: skip
 
 

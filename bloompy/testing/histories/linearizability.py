@@ -107,7 +107,7 @@ class _Check:
         wrong = {key: each for key, each in found.items() if each.valid is False}
         if wrong:
             key = min(wrong, key=lambda key: _end(wrong[key]))
-            return self._wrong(key, parts[key], wrong[key], len(wrong))
+            return self._wrong(key, parts[key], searches[key], wrong[key], len(wrong))
         made = sum(each.configurations for each in found.values())
         open_ = {key: each for key, each in found.items() if each.valid is None}
         if open_:
@@ -123,12 +123,15 @@ class _Check:
         self.budget.configurations -= before - budget.configurations
         return found
 
-    def _wrong(self, key: Hashable, operations: list[Operation], found: Found, wrong_keys: int) -> Linearizability:
+    def _wrong(self, key: Hashable, operations: list[Operation], search: Search, found: Found, wrong_keys: int) -> Linearizability:
         budget = Budget(max(2 * found.configurations, _FIRST_ROUND), self.budget.until_s)
-        end, exact = self._shortest(operations, _end(found), budget)
+        end, exact = _end(found), True
+        told = self._told_nothing(operations, end)
+        if not told:
+            end, exact = self._shortest(operations, end, budget)
         prefix = History(_prefix(operations, end))
         (operation,) = (each for each in prefix if each.completed == end)
-        states = self._states_before(prefix, operation, budget)
+        states = search.states_at(found.furthest) if told else self._states_before(prefix, operation, budget)
         violations = [Violation("cannot be placed", self._explained(key, operation, prefix, states, exact), (operation,))]
         if wrong_keys > 1:
             violations.append(Violation("more", f"{wrong_keys - 1:,} other keys are not linearizable either"))
@@ -144,6 +147,11 @@ class _Check:
             states=states or (),
             configurations=found.configurations,
         )
+
+    def _told_nothing(self, operations: list[Operation], end: int) -> bool:
+        """Whether the results of what was under way at a place, known later, did not matter to the search before."""
+        under_way = [each for each in operations if each.ok and each.invoked < end < (each.completed or 0)]
+        return all(self.model.observes(each) or self.model.overwrites(each) for each in under_way)
 
     def _shortest(self, operations: list[Operation], stuck: int, budget: Budget) -> tuple[int, bool]:
         """The end of the shortest prefix that is not linearizable, and whether it surely is the shortest.

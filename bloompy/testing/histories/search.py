@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 
 from attrs import define, frozen
 
@@ -34,6 +35,9 @@ _ANY = -1
 """All bits: an operation that completed takes effect for its own sake."""
 
 _MOST_STATES = 10_000
+
+_MANY = 4
+"""If an unknown operation makes a difference for so many others, it is not asked for which more."""
 
 _PORTION = 4096
 """Configurations between two looks at the clock."""
@@ -91,6 +95,7 @@ class Search:
         self._model = Interned(model)
         steps = steps_of(operations, self._model)
         self._steps, self._infos, self._width = steps.steps, steps.infos, steps.width
+        self._sensitive = [move for move in self._infos if not model.overwrites(move.operation)]
         self._required = (1 << self._width) - 1
         self._fitting: list[dict[int, int]] = [{} for _ in self._steps]
         self._moves: list[dict[int, tuple[tuple[int, int, int, int], ...]]] = [{} for _ in self._steps]
@@ -201,21 +206,29 @@ class Search:
 
     def _users(self, step: Step, state: int, after: int) -> int:
         """The bits of the operations for which an `info` operation that leads from one state to another makes a difference."""
-        moves = (*step.observers, *step.changers, *self._infos[: step.infos])
-        gaining = {kind for kind in {move.kind for move in moves} if self._model.gains(state, after, kind)}
-        return sum(move.bit for move in moves if move.kind in gaining) if gaining else 0
+        users = found = 0
+        begun = 1 << self._width + step.infos
+        for move in chain(step.observers, step.changers, self._sensitive):
+            if move.bit < begun and self._model.gains(state, after, move.kind):
+                users |= move.bit
+                found += 1
+                if found == _MANY:
+                    return _ANY
+        return users
 
     def states_at_the_end(self, budget: Budget) -> tuple[str, ...] | None:
         """All states in which the object may be after the last step, also by what is under way then; None if that takes too much."""
         while (found := self.run(budget)).valid:
             pass
-        if found.valid is None:
-            return None
-        end = len(self._steps)
-        todo = [(state, done >> self._width) for at, state, done in self._nodes if at == end]
+        return None if found.valid is None else self.states_at(len(self._steps))
+
+    def states_at(self, at: int) -> tuple[str, ...] | None:
+        """All states of a search that is over in which the object may be just before a step; None if they are too many."""
+        infos = self._infos if at == len(self._steps) else self._infos[: self._steps[at].infos]
+        todo = [(state, done >> self._width) for node, state, done in self._nodes if node == at]
         seen = dict.fromkeys(todo)
         for state, used in todo:
-            for move in self._infos:
+            for move in infos:
                 after, bit = self._model.step(state, move.kind), move.bit >> self._width
                 reached = (after, used | bit)
                 if not used & bit and after not in (IMPOSSIBLE, state) and reached not in seen:

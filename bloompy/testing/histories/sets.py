@@ -84,12 +84,12 @@ def check_final_set(history: History) -> Result:
         return Result("a set without loss", None, unknown="nothing was read", history=history)
     final = reads[-1]
     elements, violations = _elements(history.where(lambda each: each.function == "add" or each.invoked == final.invoked))
-    for element, found in elements.items():
+    for found in elements.values():
         added = [each for each in found.adds if each.precedes(final)]
         if added and not found.reads:
             violations.append(Violation("lost", f"{added[0]}, and it is not in the last read", (added[0], final)))
     recovered = sum(bool(found.reads) and not any(each.ok for each in found.adds) for found in elements.values())
-    counts = {"elements": len(elements), "read": len(final.result), "unknown and read": recovered}
+    counts = {"elements": len(elements), "read": len(list(_members(final.result))), "unknown and read": recovered}
     return judged("a set without loss", violations, history, counts)
 
 

@@ -118,6 +118,6 @@ def _in_turn(moves: Sequence[Move]) -> tuple[Move, ...]:
     found = []
     for move in moves:
         first = before.get(move.kind, 0)
-        found.append(Move(move.operation, move.bit, move.kind, first))
+        found.append(Move(move.operation, move.bit, move.kind, first) if first else move)
         before[move.kind] = first | move.bit
     return tuple(found)

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloompy.testing.histories import (
-    Event,
     History,
     HistoryError,
     Operation,

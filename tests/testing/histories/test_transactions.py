@@ -274,9 +274,9 @@ def test_a_cycle_is_told_in_words():
     found = isolated(ANOMALIES["G-single"][0])
     assert str(found) == (
         "not serializable (3 transactions)\n"
-        "- G-single: T2 before T1, because T2 read 'y' as (), without 1, which T1 appended (rw); T1 before T2, because T2 read 1, which T1 "
-        "appended to 'x' (wr): a cycle. T2 is c1: txn (('r', 'x', None), ('r', 'y', None)) -> (('r', 'x', (1,)), ('r', 'y', ())); T1 is "
-        "c0: txn (('append', 'x', 1), ('append', 'y', 1)) -> (('append', 'x', 1), ('append', 'y', 1))"
+        "- G-single: T1 before T2, because T2 read 1, which T1 appended to 'x' (wr); T2 before T1, because T2 read 'y' as (), without 1, "
+        "which T1 appended (rw): a cycle. T1 is c0: txn (('append', 'x', 1), ('append', 'y', 1)) -> (('append', 'x', 1), ('append', 'y', "
+        "1)); T2 is c1: txn (('r', 'x', None), ('r', 'y', None)) -> (('r', 'x', (1,)), ('r', 'y', ()))"
     )
 
 

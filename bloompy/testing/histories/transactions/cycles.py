@@ -101,7 +101,7 @@ def _closed(graph: Graph, rule: Rule, first: Edge, within: Collection[Transactio
         transaction, adjacent, another, ordered = at
         if transaction is first.before:
             if another and ordered and not (rule.apart and adjacent):
-                return [first, *_way(came, at)]
+                return _from_earliest([first, *_way(came, at)])
             continue
         for edge in graph.after(transaction, rule.rest):
             rw = edge.kind == RW
@@ -122,6 +122,12 @@ def _way(
         at, edge = step
         found.append(edge)
     return found[::-1]
+
+
+def _from_earliest(edges: list[Edge]) -> list[Edge]:
+    """The cycle from the transaction on that began first."""
+    start = min(range(len(edges)), key=lambda i: edges[i].before.operation.invoked)
+    return edges[start:] + edges[:start]
 
 
 def _in_words(edges: list[Edge]) -> str:
