@@ -78,19 +78,21 @@ class _Checker:
         """Collections never read, never filled, or neither."""
         for one in self.own():
             filled, read = one.name in self._fills, one.name in self._read
+            level: Level
             if one.kind == "table":
                 if not read and not filled:
                     yield _of(one, "note", "unused", "no rule reads or fills it", "is it only for those outside?")
             elif one.kind == "output" and not filled and self._fills:
                 yield _of(one, "warning", "never-filled", "no rule fills it", "give it a rule, or leave it out")
             elif not filled and not read and one.kind != "stdio":
-                level: Level = "note" if one.kind in ("input", "output", "channel") else "warning"  # a protocol for subclasses has such
+                level = "note" if one.kind in ("input", "output", "channel") else "warning"  # a protocol for subclasses has such
                 yield _of(one, level, "unused", "no rule reads or fills it", "leave it out, unless a subclass has rules for it")
             elif one.kind in ("scratch", "temporary") and not filled:
                 yield _of(one, "warning", "never-filled", "no rule fills it", "give it a rule, or make it an interface.input")
             elif one.kind in ("scratch", "temporary", "input", "periodic", "loopback") and not read:
-                hint = "; for those outside, an interface.output says so" if one.kind == "scratch" else ", or read it"
-                yield _of(one, "warning", "never-read", "no rule reads it", f"leave it out{hint}")
+                hint = "; if it is for those outside, an interface.output says so" if one.kind == "scratch" else ", or read it"
+                level = "note" if one.kind == "scratch" else "warning"
+                yield _of(one, level, "never-read", "no rule reads it", f"leave it out{hint}")
             elif one.kind == "loopback" and not filled:
                 yield _of(one, "warning", "never-filled", "no rule sends to it", "give it a rule with <~")
             elif one.kind == "channel" and not read:

@@ -24,6 +24,7 @@ def test_collections_that_nothing_reads_or_fills():
         ignored = interface.input("a")
         beat = periodic(1)
         own = loopback("a")
+        deaf = loopback("a")
         given = interface.input("a")
         kept = table("a")
 
@@ -32,18 +33,20 @@ def test_collections_that_nothing_reads_or_fills():
             self.unread <= self.given
             self.kept <= self.unfilled
             self.kept <= self.own
+            self.deaf <~ self.given
 
     assert found(Odd) == [
         ("unused", "unused"),
-        ("never-read", "unread"),
         ("never-filled", "unfilled"),
         ("never-filled", "silent"),
         ("unused", "beat"),
         ("never-filled", "own"),
+        ("never-read", "deaf"),
         ("never-fires", "unfilled"),
         ("never-fires", "own"),
     ]
     assert ("unused", "ignored") in found(Odd, "note")
+    assert ("never-read", "unread") in found(Odd, "note")  # perhaps those outside read it
 
 
 def test_rules_behind_a_rule_that_never_fires_do_not_fire_either():

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.random.calm import calm_source, campaign, try_one
 
-BLOCK = 60
+BLOCK = 40
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(3))
 def test_claims_hold_for_seeded_programs(block):
     counts, wrong = campaign(block * BLOCK, BLOCK, runs=15, flagged=False)
     assert not wrong, wrong[0]
@@ -21,20 +21,20 @@ def test_claims_hold_for_seeded_programs(block):
 
 
 def test_claims_hold_for_programs_of_the_evaluators_tests():
-    counts, wrong = campaign(0, 60, runs=10, family="programs", flagged=False)
+    counts, wrong = campaign(0, 30, runs=8, family="programs", flagged=False)
     assert not wrong, wrong[0]
-    assert counts["confluent"] > 1
+    assert counts["confluent"] > 0
 
 
 def test_differences_are_found_in_some_that_are_flagged():
     counts: Counter[str]
-    counts, wrong = campaign(700, 15, runs=15, flagged=True)
+    counts, wrong = campaign(700, 5, runs=10, flagged=True)
     assert not wrong, wrong[0]
     assert counts["flagged, differs"] > 0
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_claims_hold_for_what_hypothesis_finds(random):
     word, story = try_one(calm_source(random), random, 10, flagged=False)
     assert not story, story
