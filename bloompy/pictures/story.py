@@ -260,6 +260,8 @@ class _Teller:
             no, time = (moments[-1].no, moments[-1].time) if moments else (0, 0.0)
             first = next((line for line in failure.splitlines() if line.strip()), failure)
             moments.append(Moment(0, no, time, "", "failure", text=one_line(first)))
+        for cut in cuts:
+            _tell_cut(moments, cut)
         for index, moment in enumerate(moments):
             moment.index = index
         return Story(list(self.lanes), moments, self.arrows, cuts, self.operations, self.addresses)
@@ -399,7 +401,7 @@ class _Teller:
         if arrow is None:
             return
         arrow.fate, arrow.why = "lost", event.text
-        arrow.end = self.moment(event, "lost", "", node="")
+        arrow.end = self.moment(event, "lost", "" if event.text == "lost" else event.text, node="")
         arrow.end.arrivals.append(arrow)
 
     def hold(self, event: Event) -> None:
@@ -424,6 +426,14 @@ class _Teller:
                 known.outcome = "failed" if _FAILED.fullmatch(text.removeprefix(f"{known.text} -> ")) else "ok"
                 return
         self.operations.append(Operation(event.node, text, made))
+
+
+def _tell_cut(moments: list[Moment], cut: Cut) -> None:
+    """A partition that was drawn or scheduled begins without an event: it is told before the first moment in it."""
+    at = next((i for i, one in enumerate(moments) if one.time >= cut.begin), None)
+    by_hand = any(one.kind == "fault" and one.time == cut.begin and one.text.startswith("partition: ") for one in moments)
+    if at is not None and not by_hand and (cut.end is None or moments[at].time < cut.end):
+        moments.insert(at, Moment(0, moments[at].no, cut.begin, "", "fault", text=cut.text))
 
 
 def _address(rows: Iterable[Sequence[Any]], target: str) -> int | None:

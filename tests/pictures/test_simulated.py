@@ -15,7 +15,7 @@ from bloompy.pictures.lines import lines_of
 from bloompy.pictures.spacetime import SpaceTime
 from bloompy.pictures.story import Story, tell
 from bloompy.pictures.words import wide
-from bloompy.sim import Faults, Simulation
+from bloompy.sim import Decision, Faults, Schedule, Simulation
 from tests.pictures.test_spacetime import overlapping, texts, tooltips
 from tests.sim.programs import Broadcast, Journal, Ping
 
@@ -89,6 +89,21 @@ def test_partitions_by_hand_are_shaded_from_split_to_heal() -> None:
     assert svg.count('class="one band"') == 1
     assert "a and b are apart from 1 s to 3 s" in tooltips(svg)
     assert [one for one in texts(svg) if "partition" in one]
+
+
+def test_partitions_that_were_drawn_are_told_and_say_why_a_message_is_lost() -> None:
+    cut = Decision("partition", (0,), [1.5, 2.5, ["a"], ["b"], False])
+    sim = Simulation(schedule=Schedule((cut,)))
+    a, _ = sim.add(Ping, "a"), sim.add(Ping, "b")
+    for number in range(4):
+        a.put.insert(("b", f"m{number}"))
+        sim.run(for_s=1)
+    lines = SpaceTime(sim.trace).text().splitlines()
+    told = [i for i, line in enumerate(lines) if "a and b are apart from 1.5 s to 2.5 s" in line]
+    assert len(told) == 1
+    assert "note(m1, a)" in "".join(lines[: told[0]])
+    assert [line.split()[-1] for line in lines if "✕" in line] == ["partition"]
+    assert "✕" in lines[told[0] + 2]
 
 
 def test_clients_are_bars_from_call_to_reply() -> None:

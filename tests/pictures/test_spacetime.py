@@ -52,6 +52,20 @@ def test_an_arrival_that_no_tick_takes_stands_alone() -> None:
     assert [one.kind for one in tell(run.events).moments] == ["send", "arrival", "crash"]
 
 
+def test_a_tick_takes_what_arrived_with_it_and_nothing_from_before() -> None:
+    rows = {"told": [("b", 1)]}
+    late = Run().message(1, "a", "b", 0.0, 0.5, rows).tick(0.9, "b", 1)  # it stood still
+    assert [(one.kind, len(one.arrivals)) for one in tell(late.events).moments] == [("send", 0), ("arrival", 1), ("tick", 0)]
+    run = Run().event(0.0, "send", "a", "b", frame=1, rows=rows).event(0.5, "deliver", "b", "a", frame=1, rows=rows, incarnation=1)
+    run.event(0.5, "crash", "b", incarnation=1).event(0.5, "restart", "b", incarnation=2).tick(0.5, "b", 1, incarnation=2)
+    assert [one.kind for one in tell(run.events).moments] == ["send", "arrival", "crash", "restart", "tick"]
+
+
+def test_what_is_sent_later_does_not_belong_to_the_last_tick() -> None:
+    run = Run().tick(0.0, "a", 1).message(1, "a", "b", 0.0, 0.1, {"told": [("b", 1)]}).message(2, "a", "b", 0.2, 0.3, {"told": [("b", 2)]})
+    assert [(one.kind, len(one.sends)) for one in tell(run.events).moments if one.node == "a"] == [("tick", 1), ("send", 1)]
+
+
 def test_the_address_is_left_out_of_a_message() -> None:
     story = tell(broadcast().events)
     assert story.label(story.arrows[0]) == "told(m, 7)"
