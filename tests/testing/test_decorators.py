@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloompy.errors import NeverReached, UsageError
@@ -90,6 +90,7 @@ REGRESSIONS = st.builds(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(REGRESSIONS, max_size=5, unique_by=lambda one: (one.test, one.word)))
 def test_saved_runs_are_read_again(tmp_path_factory, regressions):
     path = tmp_path_factory.mktemp("saved") / "runs.txt"
