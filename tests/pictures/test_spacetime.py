@@ -202,7 +202,19 @@ def overlapping(boxes: list[Box]) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("run", [broadcast(), long_run(10), long_run(700)], ids=["broadcast", "short", "2000 events"])
+def crowd() -> Run:
+    """A dozen nodes with long names and long rows."""
+    run, names = Run(), [f"a node with a long name, number {number}" for number in range(12)]
+    for number in range(40):
+        source, target = names[number % 12], names[(number * 7 + 3) % 12]
+        run.tick(number / 10, source, number * 1_000, {"table_with_a_long_name": [("a value that is long",) * 5]})
+        run.message(number + 1, source, target, number / 10, number / 10 + 0.05, {"channel": [(target, "w" * 50)]})
+    return run
+
+
+@pytest.mark.parametrize(
+    "run", [broadcast(), long_run(10), long_run(700), crowd()], ids=["broadcast", "short", "2000 events", "a dozen nodes"]
+)
 def test_labels_do_not_cover_each_other(run: Run) -> None:
     story = tell(run.events, failure="it failed")
     drawing = Drawing(story, lines_of(story, choose(story, 120)))
