@@ -42,7 +42,7 @@ class Progress:
         return f"{self.states:,} states, {self.waiting:,} waiting, depth {self.depth}, {self.seconds:.0f} s, {rate:,.0f} states/s"
 
 
-@define
+@define(repr=False)
 class Exploration:
     """What was found.
 
@@ -71,9 +71,9 @@ class Exploration:
     counterexample: Counterexample | None = None
     missed: tuple[str, ...] = ()
     seconds: float = 0.0
-    _space: Space | None = field(default=None, repr=False)
-    _all: list[State] = field(factory=list, repr=False)
-    _terminal: list[int] = field(factory=list, repr=False)
+    _space: Space | None = None
+    _all: list[State] = field(factory=list)
+    _terminal: list[int] = field(factory=list)
 
     @property
     def ok(self) -> bool:
@@ -105,6 +105,9 @@ class Exploration:
         """The states that nothing but a fault leads away from."""
         assert self._space is not None
         return (View(self._space, self._all[index]) for index in self._terminal)
+
+    def __repr__(self) -> str:
+        return f"<Exploration: {self}>"
 
     def __str__(self) -> str:
         parts = [
