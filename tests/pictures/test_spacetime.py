@@ -108,12 +108,13 @@ def test_messages_of_no_interest_are_left_out() -> None:
 
 
 def test_a_call_lasts_until_its_reply() -> None:
-    run = Run().event(0.0, "operation", "a", text="put('k', 1)").event(0.1, "operation", "a", text="put('k', 2)")
+    run = Run().event(0.0, "operation", "a", text="put('k', 1)").event(0.05, "operation", "b", text="put('k', 1) -> of another").event(0.1, "operation", "a", text="put('k', 2)")
     run.event(0.5, "operation", "a", text="put('k', 1) -> Row(ok=True)").event(0.9, "operation", "a", text="put('k', 2) -> CallTimeout")
     run.event(1.0, "operation", "a", text="put('k', 3)")
     operations = tell(run.events).operations
     assert [(one.text, one.outcome, one.end.time if one.end else None) for one in operations] == [
         ("put('k', 1)", "ok", 0.5),
+        ("put('k', 1) -> of another", "unknown", None),
         ("put('k', 2)", "failed", 0.9),
         ("put('k', 3)", "unknown", None),
     ]
