@@ -106,8 +106,7 @@ class _Check:
             found.update((key, searches[key].run(self.budget)) for key, each in found.items() if each.valid is None)
         wrong = {key: each for key, each in found.items() if each.valid is False}
         if wrong:
-            key = min(wrong, key=lambda key: _end(wrong[key]))
-            return self._wrong(key, parts[key], searches[key], wrong[key], len(wrong))
+            return self._wrong(parts, searches, wrong)
         made = sum(each.configurations for each in found.values())
         open_ = {key: each for key, each in found.items() if each.valid is None}
         if open_:
@@ -123,18 +122,29 @@ class _Check:
         self.budget.configurations -= before - budget.configurations
         return found
 
-    def _wrong(self, key: Hashable, operations: list[Operation], search: Search, found: Found, wrong_keys: int) -> Linearizability:
-        budget = Budget(max(2 * found.configurations, _FIRST_ROUND), self.budget.until_s)
-        end, exact = _end(found), True
-        told = self._told_nothing(operations, end)
-        if not told:
-            end, exact = self._shortest(operations, end, budget)
-        prefix = History(_prefix(operations, end))
+    def _wrong(
+        self, parts: dict[Hashable, list[Operation]], searches: dict[Hashable, Search], wrong: dict[Hashable, Found]
+    ) -> Linearizability:
+        """Explain the key whose history fails first."""
+        budget = Budget(max(2 * sum(each.configurations for each in wrong.values()), _FIRST_ROUND), self.budget.until_s)
+        first: tuple[int, bool, Hashable] | None = None
+        for key, found in sorted(wrong.items(), key=lambda each: _end(each[1])):
+            if first is not None and first[0] < _end(found):
+                break  # a search never gets stuck later than the prefix fails
+            end, exact = self._shortest(parts[key], _end(found), budget)
+            if first is None or end < first[0]:
+                first = (end, exact, key)
+        assert first is not None
+        end, exact, key = first
+        prefix = History(_prefix(parts[key], end))
         (operation,) = (each for each in prefix if each.completed == end)
-        states = search.states_at(found.furthest) if told else self._states_before(prefix, operation, budget)
+        if end == _end(wrong[key]) and self._told_nothing(parts[key], end):
+            states = searches[key].states_at(wrong[key].furthest)
+        else:
+            states = self._states_before(prefix, operation, budget)
         violations = [Violation("cannot be placed", self._explained(key, operation, prefix, states, exact), (operation,))]
-        if wrong_keys > 1:
-            violations.append(Violation("more", f"{wrong_keys - 1:,} other keys are not linearizable either"))
+        if len(wrong) > 1:
+            violations.append(Violation("more", f"{len(wrong) - 1:,} other keys are not linearizable either"))
         return Linearizability(
             "linearizable",
             False,
@@ -145,13 +155,15 @@ class _Check:
             operation=operation,
             prefix=prefix,
             states=states or (),
-            configurations=found.configurations,
+            configurations=sum(each.configurations for each in wrong.values()),
         )
 
     def _told_nothing(self, operations: list[Operation], end: int) -> bool:
         """Whether the results of what was under way at a place, known later, did not matter to the search before."""
         under_way = [each for each in operations if each.ok and each.invoked < end < (each.completed or 0)]
-        return all(self.model.observes(each) or self.model.overwrites(each) for each in under_way)
+        return all(
+            any(plain(each) and plain(cut(each, end)) for plain in (self.model.observes, self.model.overwrites)) for each in under_way
+        )
 
     def _shortest(self, operations: list[Operation], stuck: int, budget: Budget) -> tuple[int, bool]:
         """The end of the shortest prefix that is not linearizable, and whether it surely is the shortest.
@@ -159,6 +171,8 @@ class _Check:
         The search used results that were known only after the step at which it got stuck. Without them the prefix may be fine, and
         a longer one the first that is not; every one that is longer still is not either.
         """
+        if self._told_nothing(operations, stuck):
+            return stuck, True
         ends = sorted(each.completed for each in operations if each.ok and each.completed is not None and each.completed >= stuck)
         verdicts: dict[int, bool | None] = {}
 

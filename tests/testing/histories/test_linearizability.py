@@ -136,7 +136,7 @@ def test_long_histories_with_one_stale_read_fail_there(keys, seed):
     assert found.prefix.operations[-1].invoked < read.completed
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_queue_that_gives_one_element_twice_is_found(seed):
     def perform(state, process, function, argument):
         return ((*state, argument), None) if function == "enqueue" else (state[1:], state[0] if state else None)
@@ -144,7 +144,7 @@ def test_a_queue_that_gives_one_element_twice_is_found(seed):
     def draw(chance, number):
         return ("enqueue", number) if chance.random() < 0.6 else ("dequeue", None)
 
-    history = sample((), perform, draw, operations=40, clients=3, seed=seed, unknown=0.03)
+    history = sample((), perform, draw, operations=30, clients=3, seed=seed, unknown=0.03)
     assert linearizable(history, models.queue())
     operations = list(history)
     taken = [i for i, each in enumerate(operations) if each.function == "dequeue" and each.ok and each.result is not None]
@@ -249,6 +249,18 @@ def test_the_shortest_prefix_does_not_use_what_is_known_later():
     found = linearizable(history, models.queue())
     assert found.operation.result == 9
     assert len(found.prefix) == 4
+
+
+def test_the_shortest_prefix_does_not_use_that_a_compare_and_set_will_have_failed():
+    history = History(
+        [
+            Operation("a", "cas", (0, 1), False, start_s=0, end_s=9),  # might have been what wrote 1, until it said that it did not
+            Operation("b", "cas", (1, 2), True, start_s=1, end_s=4),
+        ]
+    )
+    found = linearizable(history, models.cas_register(0))
+    assert (found.operation.process, found.states) == ("a", ())
+    assert "Others saw its effect, but not as it says." in str(found)
 
 
 def test_a_model_that_says_wrong_things_of_itself_is_found_out():
