@@ -155,13 +155,18 @@ class Noting(Context):
         return default if row is None else row
 
     def exists(self, number: int, names: Names) -> bool:
-        """`any(…)` or `not any(…)`: of one that is true, a witness was read; of one that is false, its absence."""
+        """`any(…)` or `not any(…)`: of one that is true, a witness was read; of one that is false, its absence.
+
+        What is absent may be so because of rows that are there (`not any(… if x not in self.c)`): those were read too.
+        """
         query = self.query
         assert isinstance(query, Guided)
         node = query.exists[number]
         inner = Noting(query, self.facts, self.batch)
-        found = next(query.solve(node.body, names, inner, {}, Reads()), None)
+        stops: list[Read] = []
+        found = next(query.solve(node.body, names, inner, {}, Reads(), lambda stop: stops.extend(stop.reads.rows)), None)
         if found is None:
+            self.rows.extend(dict.fromkeys(stops))
             first = next(one for one in node.body if isinstance(one, Scan))
             self.lacks.append(Lack(first.collection, None, query.exists_text(node, names), node, dict(names), query))
         else:

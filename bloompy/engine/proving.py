@@ -431,7 +431,8 @@ class Prover:
         for rule, several, old in self._round(fact).derivations[fact.collection, fact.row]:
             rows = dict.fromkeys(one for found in several for one in found.reads.rows)
             premises = [self._of_tick(fact.tick, final, *one) for one in (*rows, *([old] if old is not None else []))]
-            absences = tuple(dict.fromkeys(self.absence(fact.tick, lack) for found in several for lack in found.reads.lacks))
+            lacks = [lack for found in several for lack in found.reads.lacks if lack.collection not in self._stepwise[fact.collection]]
+            absences = tuple(dict.fromkeys(self.absence(fact.tick, lack) for lack in lacks))  # what is recursive is never needed absent
             how = "rule" if len(several) == 1 and old is None else "merged"
             count = len(several) + (old is not None)
             bindings = self.bindings(rule, several[0])

@@ -171,14 +171,24 @@ class _Known:
     """What is known of one expected row.
 
     Attributes:
+        born: number of runs before the first in which it was expected.
         formulas: of the runs that had it.
         spared: the faults under which nobody expected it.
         bases: the smallest fault sets known under which it is expected.
+        least: fault sets of smaller sizes are all tried, since more is known of the outcome only; counted from 1.
+        closed: so are all others.
     """
 
+    born: int
     formulas: list[Formula] = field(factory=list)
     spared: list[Faults] = field(factory=list)
     bases: list[Faults] = field(factory=list)
+    least: int = 1
+    closed: bool = False
+
+    def reopen(self) -> None:
+        """There are new faults that could be tried."""
+        self.least, self.closed = 1, False
 
 
 @frozen
@@ -259,33 +269,49 @@ class _Search:
         if not goals and not self.trials:
             raise UsageError("the test expects nothing", hint='call expect(sim, "node", "collection", row) at its end')
         cluster = cluster_of(sim)
-        for run in cluster.runs.values():
-            for time in run.times:
-                if time < self.bounds.end_s:
-                    self.points.setdefault(run.node, {})[round(time, 9)] = None
-        self.bounds = evolve(self.bounds, points={name: list(times) for name, times in self.points.items()})
+        self._learn_points(cluster)
         support = _Support(cluster, self.formulas, self.bounds)
         for goal, fact in goals.items():
-            known = self.known.setdefault(goal, _Known())
+            known = self.known.setdefault(goal, _Known(len(self.trials)))
             known.formulas.append(support.of(fact))
             if not any(is_harder(faults, base) for base in known.bases):
                 known.bases.append(faults)
+                known.reopen()
         for goal, known in self.known.items():
             if goal not in goals:
                 known.spared.append(faults)
         end = "the outcome is there" if goals else "nothing was expected"
         self.trials.append(Trial(faults, end))
 
+    def _learn_points(self, cluster: Cluster) -> None:
+        """The times after which nodes could crash: those of their ticks."""
+        for run in cluster.runs.values():
+            for time in run.times if self.bounds.crashes else ():
+                if time < self.bounds.end_s:
+                    self.points.setdefault(run.node, {})[round(time, 9)] = None
+        points = {name: list(times) for name, times in self.points.items()}
+        if points != self.bounds.points:
+            self.bounds = evolve(self.bounds, points=points)
+            for known in self.known.values():
+                known.reopen()
+
     def _next(self) -> Faults | None:
-        """The smallest fault set that leaves no known derivation of some row standing and was not tried; None if there is none."""
-        searches = [Breaking(known.formulas, self.bounds, known.spared, known.bases) for known in self.known.values()]
+        """The smallest fault set that leaves no known derivation of some row standing and was not tried; None if there is none.
+
+        Where a row is expected only under some faults, those do not count; and rows that came to be expected last come first: faults
+        that changed the outcome have led away from what was good without them.
+        """
         for size in range(1, _MOST_FAULTS + 1):
-            for search in searches:
-                for faults in search.of_size(size):
-                    if faults not in self.tried:
-                        return faults
-            if not any(search.cut_short for search in searches):
+            still = sorted((known for known in self.known.values() if not known.closed), key=lambda known: -known.born)
+            if not still:
                 return None
+            for known in still:
+                if known.least <= size:
+                    search = Breaking(known.formulas, self.bounds, known.spared, known.bases)
+                    for faults in search.of_size(size):
+                        if faults not in self.tried:
+                            return faults
+                    known.least, known.closed = size + 1, not search.cut_short
         return None
 
 

@@ -82,6 +82,7 @@ class Formula:
 
     def __init__(self, every: bool, parts: tuple[Formula, ...] = (), leaf: Leaf | None = None) -> None:
         self.every, self.parts, self.leaf = every, parts, leaf
+        self._proofs: dict[Faults, frozenset[Leaf] | None] = {}
 
     @cached_property
     def order(self) -> tuple[Formula, ...]:
@@ -97,8 +98,23 @@ class Formula:
                 stack += [(part, False) for part in one.parts if id(part) not in found]
         return tuple(found.values())
 
+    @cached_property
+    def _touched(self) -> frozenset[Fault | str]:
+        """The omissions that matter to it, and the nodes whose crashes do."""
+        return frozenset(Omission(leaf.source, leaf.target, leaf.time) if isinstance(leaf, Sent) else leaf.node for leaf in self.leaves)
+
     def proof(self, faults: Faults) -> frozenset[Leaf] | None:
-        """The leaves of a small proof that stands under some faults; None if it is false under them. O(size · proof)."""
+        """The leaves of a small proof that stands under some faults; None if it is false under them.
+
+        O(size · proof) the first time that it is asked under just those of the faults that matter to it.
+        """
+        touched = self._touched
+        mine = frozenset([one for one in faults if (one.node if isinstance(one, Crash) else one) in touched])
+        if mine not in self._proofs:
+            self._proofs[mine] = self._found(mine)
+        return self._proofs[mine]
+
+    def _found(self, faults: Faults) -> frozenset[Leaf] | None:
         proofs: dict[int, frozenset[Leaf] | None] = {}
         for one in self.order:
             proofs[id(one)] = _proof(one, proofs, faults)
@@ -240,14 +256,11 @@ class Breaking:
         self._seen: set[Faults] = set()
 
     def of_size(self, size: int) -> Iterator[Faults]:
-        """Those of at most a size that have no fault to spare for the proofs that were cut, in a fixed order."""
+        """Those with at most so many faults besides a base, each of which cuts a proof that stood, in a fixed order."""
         self._seen.clear()
         self.cut_short = False
         for base in self.bases:
-            if len(base) > size:
-                self.cut_short = True
-            else:
-                yield from self._search(base, size - len(base))
+            yield from self._search(base, size)
 
     def _search(self, faults: Faults, left: int) -> Iterator[Faults]:
         if faults in self._seen or any(is_harder(faults, one) for one in self.spared):

@@ -97,7 +97,10 @@ def check_premises(prover: Prover, one: Derivation) -> None:
 
 
 def check_evaluates(prover: Prover, one: Derivation) -> None:
-    """The rule, evaluated by the reference evaluator's query on the premises alone, derives the row."""
+    """The rule, evaluated by the reference evaluator's query on the premises alone, derives the row.
+
+    An aggregate also depends on what kept other bindings out of its group, which is no premise of a row: there the whole tick counts.
+    """
     if one.rule is None or prover.program.schemas[one.fact.collection].lattices:
         return
     tick = one.fact.tick - 1 if one.how == "next" else one.message.tick if one.message is not None else one.fact.tick
@@ -106,6 +109,8 @@ def check_evaluates(prover: Prover, one: Derivation) -> None:
         assert premise.tick == tick
         facts[premise.collection][prover.program.schemas[premise.collection].key_of(premise.row)] = premise.row
     rules = [rule for rule in prover.rules[one.fact.collection] if prover.rule(rule) == one.rule]
+    if any(prover.query(rule).grouping for rule in rules):
+        facts = prover.replay.at(tick)
     rows = [row for rule in rules for row in Query(rule, prover.program, prover.replay.environment).rows(facts, prover.batch(tick))]
     assert one.fact.row in rows, f"{one.fact.text} does not follow from {[premise.text for premise in one.premises]} by {one.rule.text}"
 

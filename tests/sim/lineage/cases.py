@@ -42,9 +42,9 @@ CASES = [
 
 RIGHT = [
     Case("broadcast with retries, loss only", broadcast(Retrying), 3.0, 0, True, 10),
-    Case("redundant broadcast", broadcast(Redundant), 3.0, 1, True, 20),
-    Case("acknowledged broadcast", broadcast(Acknowledged), 3.0, 1, True, 40),
-    Case("two-phase commit, loss only", two_phase, 4.0, 0, True, 10),
+    Case("redundant broadcast", broadcast(Redundant), 2.0, 1, True, 20),
+    Case("acknowledged broadcast", broadcast(Acknowledged), 2.0, 1, True, 40),
+    Case("two-phase commit, loss only", two_phase, 1.0, 0, True, 10),
     Case("three-phase commit, one crash", three_phase, 9.0, 1, False, 10),
 ]
 """Those that are right within the bounds."""
