@@ -48,7 +48,8 @@ class Counterexample:
     def trace(self) -> Trace:
         """The same run as a trace of events, one second a step, run again by new instances of the programs."""
         assert self._space is not None
-        return retold(self._space, self._before, [step.action for step in self.steps], self.what)
+        steps = [step.action for step in self.steps] if self._before else []  # a first tick that raises is part of the beginning
+        return retold(self._space, self._before, steps, self.what)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 
-from bloompy.sim.exploring.properties import Property
+from bloompy.sim.exploring.properties import Property, beginning
 from bloompy.sim.exploring.space import Space, State, Taken
+from bloompy.sim.exploring.stimuli import Input
 from bloompy.sim.exploring.view import View
 
 Found = tuple[list[int], int]
@@ -32,7 +33,7 @@ def unfulfilled(goal: Property, space: Space, states: Sequence[State], index: Ma
         view = View(space, state, goal.reads)
         if not goal.holds(view):
             open_.add(number)
-            if goal.cause(view) and (goal.cause.__name__ != "_anywhere" or parents[number] < 0):
+            if goal.cause(view) and (goal.cause is not beginning or parents[number] < 0):
                 causes.append(number)
     graph = _Graph(space, states, index, open_)
     came = graph.reach(causes)
@@ -102,10 +103,11 @@ class _Graph:
                     if work:
                         low[work[-1][0]] = min(low[work[-1][0]], low[number])
                     if low[number] == order[number]:
-                        cut = stack.index(number)
-                        found.append(sorted(stack[cut:]))
-                        on.difference_update(stack[cut:])
-                        del stack[cut:]
+                        part = [stack.pop()]
+                        while part[-1] != number:
+                            part.append(stack.pop())
+                        on.difference_update(part)
+                        found.append(sorted(part))
         return sorted(found)
 
     def fair(self, part: Sequence[int]) -> bool:
@@ -131,7 +133,7 @@ class _Graph:
         if action.kind != "tick" or len(action.stimuli) > 1:
             return None
         inputs = self.space.processes[action.node].inputs
-        if action.stimuli and action.stimuli[0] < 0 and hasattr(inputs[-1 - action.stimuli[0]], "when"):
+        if action.stimuli and action.stimuli[0] < 0 and isinstance(inputs[-1 - action.stimuli[0]], Input):
             return None
         return action.node, -len(action.stimuli), *action.stimuli
 

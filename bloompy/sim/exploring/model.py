@@ -12,7 +12,7 @@ from bloompy.errors import UsageError
 from bloompy.ir.nodes import Program
 from bloompy.program import Bloom, machine_of
 from bloompy.sim.exploring.networks import NetworkKind, network_of
-from bloompy.sim.exploring.properties import Predicate, Property
+from bloompy.sim.exploring.properties import Predicate, Property, PropertyKind, beginning
 from bloompy.sim.exploring.stimuli import Firing, Input, Messages
 from bloompy.sim.exploring.view import NodeView
 
@@ -266,13 +266,15 @@ class Model:
         A run is fair if what can happen without end happens: messages arrive, nodes tick for what is pending, timers fire, nodes
         that may restart do. Inputs, crashes, loss and duplication need not happen.
         """
-        self._property("leads_to", name, predicate, reads, _anywhere)
+        self._property("leads_to", name, predicate, reads, beginning)
 
     def leads_to(self, name: str, cause: Predicate, effect: Predicate, *, reads: Iterable[str] | None = None) -> None:
         """After each state in which the cause holds, the effect comes to hold on every fair run (as of `eventually`)."""
         self._property("leads_to", name, effect, reads, cause)
 
-    def _property(self, kind: Any, name: str, predicate: Predicate, reads: Iterable[str] | None, cause: Predicate | None = None) -> None:
+    def _property(
+        self, kind: PropertyKind, name: str, predicate: Predicate, reads: Iterable[str] | None, cause: Predicate | None = None
+    ) -> None:
         if any(one.name == name for one in self.properties):
             raise UsageError(f"there is a property {name!r} already", hint="give each a name of its own")
         self.properties.append(Property(kind, name, predicate, cause, None if reads is None else frozenset(reads)))
@@ -297,10 +299,6 @@ class Model:
         from bloompy.sim.exploring.exploration import explore  # which needs models
 
         return explore(self, reduce=reduce, max_states=max_states, limit_s=limit_s, progress=progress)
-
-
-def _anywhere(view: object) -> bool:
-    return True
 
 
 def _times(times: int | None) -> int | None:

@@ -220,9 +220,9 @@ class Process:
             left = dict(zip(self._limited, local.left, strict=True))
             local.own = tuple(
                 (one.no,)
-                for one in reversed(self.inputs)
+                for one in self.inputs
                 if left.get(one.no, 1) and (isinstance(one, Firing) or one.when is None or one.when(local.view))
-            )[::-1]
+            )
         return local.own
 
     def outcomes(self, local: Local, stimuli: Stimuli) -> tuple[Outcome, ...]:

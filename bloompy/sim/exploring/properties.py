@@ -31,3 +31,8 @@ class Property:
     holds: Predicate
     cause: Predicate | None = None
     reads: frozenset[str] | None = None
+
+
+def beginning(view: object) -> bool:
+    """The cause of what must come in any case: that the run has begun. It holds in the first state only."""
+    return True

@@ -6,12 +6,13 @@ little to keep and to compare, and a step costs a lookup once the tick behind it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, TypeAlias
 
 from attrs import frozen
 
+from bloompy.errors import UsageError
 from bloompy.sim.exploring.model import Model
 from bloompy.sim.exploring.networks import Net, network_of
 from bloompy.sim.exploring.process import Local, Outcome, Process, Setting
@@ -72,6 +73,9 @@ class Space:
             Process(number, member.address, member.make, member.inputs, setting) for number, member in enumerate(model.members)
         ]
         self.count = len(self.processes)
+        self._check_names("observe", model.observe)
+        for one in model.properties:
+            self._check_names(f"{one.name!r} reads", one.reads or ())
         self.steps = 0
         self._late = [member.late for member in model.members]
         self._restarts = [member.restarts for member in model.members]
@@ -81,6 +85,12 @@ class Space:
         self._rest = (model.loss, model.duplication, *(crashes.times for crashes in model.crashes))
         self._tries = any(self._rest) or model.batch > 1
         self._having: dict[str, list[tuple[str, int]]] = {}
+
+    def _check_names(self, where: str, names: Iterable[str]) -> None:
+        known = {name for process in self.processes for name in process.program.by_name}
+        for name in names:
+            if name not in known:
+                raise UsageError(f"{where} {name!r}, and no node has such a collection", hint=f"there are {', '.join(sorted(known))}")
 
     # -- where it begins
 
@@ -171,9 +181,10 @@ class Space:
         if self._restarts[node] or not local.accepts:
             for outcome in self.processes[node].started(local.no):
                 self.steps += 1
-                action = Action("start", node, (), outcome)
-                net = self.network.put(state[-2], outcome.sent)
-                found.append((action, None if outcome.error is not None else self._moved(state, node, outcome.local, net)))
+                after = None
+                if outcome.error is None:
+                    after = self._moved(state, node, outcome.local, self.network.put(state[-2], outcome.sent))
+                found.append((Action("start", node, (), outcome), after))
         if local.accepts and not self.network.keeps:
             for token, stimuli in self.network.arrivals(state[-2], node):
                 self.steps += 1

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
 from bloompy import Bloom, bootstrap, channel, interface, invariant, lattice, loopback, param, periodic, rule, table
 from bloompy.errors import CounterexampleFound, IncompleteExploration, NeverReached, RowError, UsageError
-from bloompy.sim.exploring import Model, View
+from bloompy.sim.exploring import Model, View, exploration
+from tests.sim.exploring.models.two_phase import two_phase
 
 
 class Sender(Bloom):
@@ -503,6 +505,50 @@ def test_what_a_view_cannot_show_is_an_error_that_says_why() -> None:
         asked(lambda view: view["b"].last, reads=["told"])
     with pytest.raises(UsageError, match="the property reads 'told', which is not among its reads"):
         asked(lambda view: view.sent("told"), reads=["last"])
+
+
+def test_names_that_no_node_has_are_refused() -> None:
+    with pytest.raises(UsageError, match="observe 'went', and no node has such a collection"):
+        pair("bag", "x", observe=["went"]).explore()
+    model = pair("bag", "x")
+    model.always("p", lambda view: True, reads=["lost"])
+    with pytest.raises(UsageError, match="'p' reads 'lost', and no node has such a collection"):
+        model.explore()
+    with pytest.raises(UsageError, match="there is a property 'p' already"):
+        model.sometimes("p", lambda view: True)
+
+
+def test_it_is_told_how_far_an_exploration_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count(step=2)
+    monkeypatch.setattr(exploration.time, "monotonic", lambda: next(seconds))
+    told: list[str] = []
+    assert two_phase(4).explore(progress=lambda progress: told.append(str(progress))).ok
+    assert [line.split(",")[0] for line in told] == ["1 states", "1"]
+    assert told[1].startswith("1,265 states, 241 waiting, depth 8, 4 s, ")
+
+
+class Broken(Bloom):
+    half = table("-> n: float")
+
+    @bootstrap
+    def begin(self):
+        self.half <= (1 / n for n in (0,))
+
+
+def test_a_program_that_cannot_start_is_a_failure() -> None:
+    model = Model()
+    model.add(Sender, "a")
+    model.outside("b")
+    model.add(Broken, "c")
+    found = model.explore()
+    assert found.counterexample is not None
+    assert [step.text for step in found.counterexample.steps] == ["c starts"]
+    assert "fault c#1 ZeroDivisionError: division by zero" in str(found.counterexample.trace())
+    late = Model()
+    late.add(Broken, "c")
+    late.starts_late("c")
+    assert [step.text for step in late.explore().counterexample.steps] == ["c starts"]
+    assert "fault c#1 ZeroDivisionError: division by zero" in str(late.explore().counterexample.trace())
 
 
 def test_a_transient_collection_can_be_made_part_of_the_state() -> None:
