@@ -129,16 +129,17 @@ def campaign(
         faults: the mix; `Faults.mix()` by default.
         time_limit_s: most seconds; none by default. A run is not cut off.
         shrink_runs, shrink_s: bounds of shrinking; 0 runs not to shrink.
-        options: further arguments of `Simulation`.
+        options: further arguments of `Simulation`. With `trace=True` every run keeps its trace, and not just those whose test looks at it.
         on_run: called after each run.
 
     Returns:
         what it did. It raises nothing but what is no failure of a run; see `Campaign.check`. Ctrl-C ends it with what was found so far.
     """
     mix = Faults.mix() if faults is None else faults
-    found, start = Campaign(allowed=mix.kinds, untraced="trace" not in (options or {})), time.monotonic()
+    given = {name: value for name, value in (options or {}).items() if name != "trace" or value}
+    found, start = Campaign(allowed=mix.kinds, untraced="trace" not in given), time.monotonic()
     end = float("inf") if time_limit_s is None else start + time_limit_s
-    plans = _plans(found, runs, first_seed, mix, {"pool": EvaluatorPool(), **(options or {})})
+    plans = _plans(found, runs, first_seed, mix, {"pool": EvaluatorPool(), **given})
     try:
         for plan in plans:
             outcome = run_once(test, plan)

@@ -47,7 +47,7 @@ class Plan:
 
     def simulation(self) -> Simulation:
         """One to run it in."""
-        given: dict[str, Any] = {"trace": False} if self.untraced else {}
+        options: dict[str, Any] = {**self.options, "trace": False} if self.untraced else dict(self.options)
         return Simulation(
             self.seed,
             faults=self.faults,
@@ -55,8 +55,7 @@ class Plan:
             order=self.order,  # type: ignore[arg-type]
             depth=self.depth,
             frames=self.frames,
-            **given,
-            **self.options,
+            **options,
         )
 
 

@@ -100,7 +100,8 @@ class _Shrinking:
 
     def __init__(self, test: Test, outcome: Outcome, runs: int, end: float) -> None:
         self._test, self._first, self._most, self._end = test, outcome, runs, end
-        self._plan = evolve(outcome.plan, faults=None, order="latency", untraced="trace" not in outcome.plan.options)
+        options = {name: value for name, value in outcome.plan.options.items() if name != "trace" or value}
+        self._plan = evolve(outcome.plan, faults=None, order="latency", options=options, untraced="trace" not in options)
         self._tried: set[str] = set()
         self.best: Outcome | None = None
         self.runs = 0
@@ -122,9 +123,9 @@ class _Shrinking:
             self._leave_out_operations,
             self._leave_out_draws,
             self._cut_off_in_place_of_drops,
+            self._leave_out_pairs,
             self._earlier_points,
             self._simplify_values,
-            self._leave_out_pairs,
         )
         before: Weight | None = None
         while before != (now := self._weight()):

@@ -427,7 +427,7 @@ def test_a_test_that_swallows_the_lack_of_a_trace_is_run_again_all_the_same():
     assert found.failure.complete
 
 
-@pytest.mark.parametrize("bounds", [{}, {"shrink_runs": 0}])
+@pytest.mark.parametrize("bounds", [{}, {"shrink_runs": 0}, {"options": {"trace": False}}, {"options": {"trace": True}}])
 def test_the_failing_run_has_its_trace(bounds):
     found = campaign(broadcast, runs=50, faults=Faults(drop=0.2), **bounds)
     assert len(found.failure.outcome.sim.trace) > 10
