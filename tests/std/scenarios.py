@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from bloompy import Bloom, interface, module, rule, scratch
+from bloompy import Bloom, interface, module, rule, scratch, table
 from bloompy.errors import CallTimeout, NodeStopped, SimulationError
 from bloompy.lattices import Map
 from bloompy.sim import Faults, Simulation
@@ -242,14 +242,18 @@ def agreement(sim: Simulation, protocol: type[Bloom], count: int = 5, mortal: bo
 
 
 def total_order(sim: Simulation, protocol: type[Bloom], count: int = 6) -> None:
-    """All members receive all messages, one in a tick, in one order that keeps that of each caster."""
+    """All members receive all messages, one in a tick, in one order that keeps that of each caster; c joins in the middle."""
     names = "abc"
-    nodes = group(sim, protocol, names, retry_s=RETRY_S, sequencer="a")
+    nodes = [sim.add(protocol, name, setup=lambda node: node.join.insert("a", "b"), retry_s=RETRY_S, sequencer="a") for name in names]
     for i in sim.operations(count, lambda i: i):
+        if i == count // 2 and nodes[0].up:
+            nodes[0].join.insert("c")
         src = sim.choose(names)
         if sim[src].up:
             sim[src].cast.insert((i, f"m{i}"))
         _pass(sim)
+    settle(sim, seconds=0.1)
+    nodes[0].join.insert("c")
     settle(sim, seconds=2 * SETTLING_S)
     cast = [(one.node, *one.row) for one in sorted(told(sim, "cast"), key=lambda one: (one.tick, one.row[0]))]
     orders = {node.address: told(sim, "received", node.address) for node in nodes}
@@ -265,9 +269,12 @@ def total_order(sim: Simulation, protocol: type[Bloom], count: int = 6) -> None:
 # --- clocks -----------------------------------------------------------------------------------------------------
 
 
+ANSWER = 1_000
+
+
 @cache
 def stamping(ticking: type[Bloom]) -> type[Bloom]:
-    """A program that stamps what it sends, and takes the stamps of what it receives."""
+    """A program that stamps what it sends, takes the stamps of what it receives, and answers once, in the tick of receiving."""
 
     class Stamping(Bloom):
         send = interface.input("dst: str, no: int")
@@ -276,12 +283,20 @@ def stamping(ticking: type[Bloom]) -> type[Bloom]:
         clock = module(ticking)
         net = module(BestEffortDelivery)
         stamped = scratch("no -> stamp")
+        outgoing = scratch("dst, no")
+        answered = table("no", durable=True)
+
+        @rule
+        def answer(self) -> None:
+            self.outgoing <= self.send
+            self.outgoing <= ((r.src, r.no + ANSWER) for r in self.net.received if r.no < ANSWER and r.no not in self.answered)
+            self.answered <+ ((r.no,) for r in self.net.received)
 
         @rule
         def stamp(self) -> None:
             self.stamped <= self.clock.stamped
-            self.clock.event <= ((s.no,) for s in self.send)
-            self.net.send <= ((s.dst, s.no, x.stamp) for s in self.send for x in self.stamped if x.no == s.no)
+            self.clock.event <= ((o.no,) for o in self.outgoing)
+            self.net.send <= ((o.dst, o.no, x.stamp) for o in self.outgoing for x in self.stamped if x.no == o.no)
             self.clock.witnessed <= ((r.payload,) for r in self.net.received)
             self.witnessed <= ((r.no, r.src) for r in self.net.received)
             self.stamps <= self.stamped
@@ -289,14 +304,14 @@ def stamping(ticking: type[Bloom]) -> type[Bloom]:
     return Stamping
 
 
-def stamped_events(sim: Simulation, clock: type[Bloom], count: int = 15) -> tuple[dict[int, Any], dict[int, set[int]]]:
+def stamped_events(sim: Simulation, clock: type[Bloom], count: int = 10) -> tuple[dict[int, Any], dict[int, set[int]]]:
     """Let nodes send; the stamp of every event, and the events that happened before it, by the trace."""
     nodes = [sim.add(stamping(clock), name) for name in "abc"]
     for i in sim.operations(count, lambda i: i):
         src, to = sim.choose("abc"), sim.choose("abc")
         if sim[src].up:
             sim[src].send.insert((to, i))
-        sim.run(for_s=sim.choose([0.0, 0.0, 0.002, 0.1]))
+        _pass(sim)
     settle(sim, seconds=1)
     stamps: dict[int, Any] = {}
     past: dict[int, set[int]] = {}
@@ -472,6 +487,10 @@ def same_receipts(sim: Simulation, cart: type[Bloom]) -> None:
         sim.run(for_s=sim.choose([0.01, 0.02, 0.1]))
     _when_ready(sim, shopper)
     shopper.checkout.insert(("s", len(ACTIONS)))
+    for name in ("r1", "r2"):
+        sim.run(for_s=sim.choose([0.01, 0.1, 0.5]))
+        if sim.chance(0.5):
+            sim[name].restart()
     settle(sim)
     acted = tuple(sorted(one.row[1:] for one in told(sim, "act")))
     if len(acted) < len(ACTIONS) or not told(sim, "checkout"):
