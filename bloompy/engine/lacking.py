@@ -21,8 +21,11 @@ from bloompy.ir.nodes import Clause, Condition, Exists, Expression, Iterate, Mem
 from bloompy.ir.text import expression_text
 from bloompy.ir.walk import free_names, walk
 
-DEPTH = 3
+DEPTH = 8
 """How often what is missing is asked for in turn."""
+
+_QUESTIONS = 12
+"""So many rows are asked for in all."""
 
 _FOLLOWED = 3
 """Of rules that came equally near, so many are asked what they lacked."""
@@ -99,7 +102,7 @@ class _Search:
         attempts.sort(key=lambda one: -one[0].reached)
         found = [attempt for attempt, _, _, _ in attempts]
         for i, tried in enumerate(attempts[:_FOLLOWED]):
-            if depth > 1 and tried[0].reached == attempts[0][0].reached:
+            if depth > 1 and len(self.seen) < _QUESTIONS and tried[0].reached == attempts[0][0].reached:
                 found[i] = self._followed(*tried, depth=depth - 1)
         pattern = pattern_text(prover.program, collection, known)
         return WhyNot(prover.node, tick, collection, pattern, tuple(reasons), tuple(found))
@@ -157,7 +160,8 @@ class _Search:
         query.nearest(prover.replay.at(tick), prover.batch(tick), known, watch)
         stop = best[0] if best else Stop(0, {})
         if stop.row is not None and not query.grouping and all(stop.row[i] == value for i, value in known.items()):
-            said = "it gives the row, " + ("which merges with others" if how != "message" else "and sends it only in the tick in which it begins to give it")
+            once = "and sends it only in the tick in which it begins to give it"
+            said = f"it gives the row, {once if how == 'message' else 'which merges with others'}"
             return Attempt(text, how, where, (Step("the row", said, False),), 1.0), prover, tick, None
         steps, wanted = _Words(prover, query, tick).steps(stop, known)
         reached = stop.depth / (len(rule.query.body) + 1)
@@ -226,8 +230,8 @@ def _end(prover: Prover, collection: str, stretch: Stretch) -> str:
     if deleted is not None:
         rule, found = deleted
         text = prover.rule(rule)
-        said = [f"{name} = {value_text(value)}" for name, value in prover.bindings(rule, found)][:_SHOWN]
-        return f", then {text.label}, {text.short_place}, deleted it" + (f" ({', '.join(said)})" if said else "")
+        read = [pattern_text(prover.program, name, dict(enumerate(row))) for name, row in found.reads.rows if name != collection]
+        return f", then {text.label}, {text.short_place}, deleted it" + (f" for {', '.join(read[:_SHOWN])}" if read else "")
     key = schema.key_of(stretch.row)
     change = prover.batch(tick).changes.get(collection, {}).get(key)
     if change is not None and any(operation == "delete" for operation, _ in change.operations):
