@@ -56,7 +56,7 @@ ID_MUTANTS = (
         name="all requests of a tick get one id",
         subject=IDS,
         edits=(("self.counter.get((), (1,)).next + p.n) for p in self.place)", "self.counter.get((), (1,)).next) for p in self.place)"),),
-        breaks="unique",
+        breaks="unique", easy=True,
     ),
     Mutant(
         name="the counter moves on by one, however many were given",
@@ -72,7 +72,7 @@ ID_MUTANTS = (
     ),
     right(FLAKES),
     Mutant(name="the last stamp is not durable, and the clock jumps", subject=FLAKES, edits=((STAMP, STAMP.replace(", durable=True", "")),), breaks="unique"),
-    Mutant(name="time alone", subject=FLAKES, edits=((FIRST, "return int((now - self.epoch_s) * 1000) << SEQUENCE_BITS"),), breaks="unique"),
+    Mutant(name="time alone", subject=FLAKES, edits=((FIRST, "return int((now - self.epoch_s) * 1000) << SEQUENCE_BITS"),), breaks="unique", easy=True),
     Mutant(name="ids without the worker", subject=FLAKES, edits=(("<< WORKER_BITS | worker)", "<< WORKER_BITS)"),), breaks="unique"),
     Mutant(
         name="a counter without time",
@@ -184,7 +184,7 @@ TIMER_MUTANTS = (
     right(TIMERS),
     Mutant(name="a cancel is not heard", subject=TIMERS, edits=(("        self.running <- ((c.key,) for c in self.cancel)\n", ""),), breaks="as started"),
     Mutant(name="a timer expires again and again", subject=TIMERS, edits=(("        self.running <- ((o.key,) for o in self.over)\n", ""),), breaks="as started"),
-    Mutant(name="a timer may expire early", subject=TIMERS, edits=((OVER, OVER.replace("r.due <= b.time", "r.due <= b.time + self.resolution_s")),), breaks="as started"),
+    Mutant(name="a timer may expire early", subject=TIMERS, edits=((OVER, OVER.replace("r.due <= b.time", "r.due <= b.time + self.resolution_s")),), breaks="as started", easy=True),
     Mutant(
         name="a timer that runs is not started again",
         subject=TIMERS,
@@ -215,7 +215,7 @@ TIMER_MUTANTS = (
         name="gives up after two attempts",
         subject=RETRY,
         edits=(("    attempts = param(0)", "    attempts = param(2)"),),
-        breaks="answered",
+        breaks="answered", easy=True,
     ),
     Mutant(name="back-off without jitter", subject=RETRY, edits=(("    jitter = param(0.5)", "    jitter = param(0.0)"),), why="jitter spreads load; nothing is lost"),
 )

@@ -10,7 +10,7 @@ from bloompy.sim import Faults, Simulation
 from .mutant import Mutant, Subject, assert_within, calm, right
 
 HOLDERS = ("a", "b")
-DRIFT = 0.05
+DRIFT = 0.1
 
 
 def writers(programs: Any) -> tuple[type[Bloom], type[Bloom]]:
@@ -101,13 +101,13 @@ LEASES = Subject(
     modules=("bloompy.std.leases", "bloompy.std.fence"),
     test=test,
     faults=Faults(drop=0.1, duplicate=0.2, delay=0.3, delay_s=(0.0, 0.6), crashes=2, down_s=(0.0, 0.1), pauses=1, pause_s=(0.1, 0.6),
-                  drift=0.05, skew_s=50.0),
+                  drift=DRIFT, skew_s=50.0),
 )
 
 
-def mutant(name: str, *edits: tuple[str, str], breaks: str | tuple[str, ...] = (), why: str = "", faults: Faults | None = None) -> Mutant:
+def mutant(name: str, *edits: tuple[str, str], breaks: str | tuple[str, ...] = (), why: str = "", faults: Faults | None = None, easy: bool = False) -> Mutant:
     """One of leases."""
-    return Mutant(name=name, subject=LEASES, edits=edits, breaks=breaks, why=why, faults=faults)
+    return Mutant(name=name, subject=LEASES, edits=edits, breaks=breaks, why=why, faults=faults, easy=easy)
 
 
 LEASE = 'lease = table("resource -> holder: str, token: int, until: float", durable=True)'
@@ -126,7 +126,7 @@ MUTANTS = (
         "no margin for drift",
         ("return term_s * (1 - self.drift) / (1 + self.drift)", "return term_s"),
         breaks="one holder",
-        faults=Faults(drop=0.3, drift=0.05, partitions=1, partition_s=(0.5, 1.5)),
+        faults=Faults(drop=0.1, drift=DRIFT, partitions=2, partition_s=(0.5, 1.0)),
     ),
     mutant(
         "the server counts on the holder's clock",
@@ -138,7 +138,7 @@ MUTANTS = (
         "a lease goes to whoever asks",
         ("if not any(x for x in self.lease if x.resource == r.resource and x.until > self.now))",
          "if not any(x for x in self.renewed if x.resource == r.resource))"),
-        breaks="one holder",
+        breaks="one holder", easy=True,
     ),
     mutant(
         "a lease never ends",

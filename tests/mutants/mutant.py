@@ -47,6 +47,7 @@ class Mutant:
         breaks: the property that a counterexample breaks, as its message has it (or one of several); empty if none is expected.
         faults: in place of the subject's.
         why: for a mutant that is expected to be harmless, why it is.
+        easy: it is found in a few runs, so that the quick tests may ask for it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Mutant:
     breaks: str | tuple[str, ...] = ()
     faults: Faults | None = None
     why: str = ""
+    easy: bool = False
     properties: tuple[str, ...] = field(init=False)
 
     @properties.default

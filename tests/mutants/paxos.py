@@ -50,7 +50,7 @@ MUTANTS = (
         name="wrong quorum: half is enough",
         subject=SYNOD,
         edits=(("count >= len(self.members) // 2 + 1", "count >= len(self.members) // 2"),),
-        breaks="agreement",
+        breaks="agreement", easy=True,
     ),
     Mutant(
         name="forgotten promise (not durable)",

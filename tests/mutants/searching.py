@@ -16,6 +16,7 @@ LIMIT_S = 60.0
 """Most seconds of the search for one mutant."""
 
 RUNS = 20_000
+SHRINK_RUNS = 2_000
 RIGHT_RUNS = 300
 """Most runs of a row that should have no counterexample."""
 
@@ -60,19 +61,19 @@ class Found:
         return "found" if self.right else "WRONG" if self.mutant.expected else "FALSE ALARM"
 
 
-def search(mutant: Mutant, *, runs: int | None = None, limit_s: float = LIMIT_S, shrink_s: float = 20.0) -> Found:
+def search(mutant: Mutant, *, runs: int | None = None, limit_s: float = LIMIT_S, shrink_runs: int = SHRINK_RUNS) -> Found:
     """Search a row for a counterexample, shrink it, and replay it.
 
     Args:
         mutant: the row.
         runs: most runs; by default as many as fit for a mutant, and `RIGHT_RUNS` where none is expected.
         limit_s: most seconds of searching.
-        shrink_s: most seconds of shrinking.
+        shrink_runs: most runs of shrinking.
     """
     test, faults = mutant.test(), mutant.faults or mutant.subject.faults
     start = time.monotonic()
     most = runs or (RUNS if mutant.expected else RIGHT_RUNS)
-    first = campaign(test, runs=most, faults=faults, time_limit_s=limit_s, options=_OPTIONS, shrink_s=shrink_s)
+    first = campaign(test, runs=most, faults=faults, time_limit_s=limit_s, options=_OPTIONS, shrink_runs=shrink_runs)
     seconds = time.monotonic() - start
     if first.failure is None:
         return Found(mutant=mutant, runs=first.runs, seconds=seconds, search_s=seconds)

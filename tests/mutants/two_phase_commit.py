@@ -98,9 +98,9 @@ def mix(**changes: Any) -> Faults:
 COMMIT = Subject(name="two-phase commit", modules=("bloompy.std.two_phase_commit",), test=test, faults=mix())
 
 
-def mutant(name: str, *edits: tuple[str, str], breaks: str | tuple[str, ...] = (), faults: Faults | None = None, why: str = "") -> Mutant:
+def mutant(name: str, *edits: tuple[str, str], breaks: str | tuple[str, ...] = (), faults: Faults | None = None, why: str = "", easy: bool = False) -> Mutant:
     """One of two-phase commit."""
-    return Mutant(name=name, subject=COMMIT, edits=edits, breaks=breaks, faults=faults, why=why)
+    return Mutant(name=name, subject=COMMIT, edits=edits, breaks=breaks, faults=faults, why=why, easy=easy)
 
 
 PREPARED = 'prepared = table("coordinator: str, tx -> work", durable=True)'
@@ -119,7 +119,7 @@ MUTANTS = (
     mutant(
         "coordinator answers commit for what it does not know",
         ("self.decide <~ ((a.participant, self.me, a.tx, False)", "self.decide <~ ((a.participant, self.me, a.tx, True)"),
-        breaks=("atomicity", "validity"),
+        breaks=("atomicity", "validity"), easy=True,
     ),
     mutant(
         "coordinator presumes abort while it still collects votes",

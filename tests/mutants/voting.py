@@ -76,14 +76,14 @@ VOTING = Subject(
 )
 
 
-def mutant(name: str, *edits: tuple[str, str], breaks: str | tuple[str, ...] = (), why: str = "") -> Mutant:
+def mutant(name: str, *edits: tuple[str, str], breaks: str | tuple[str, ...] = (), why: str = "", easy: bool = False) -> Mutant:
     """One of voting."""
-    return Mutant(name=name, subject=VOTING, edits=edits, breaks=breaks, why=why)
+    return Mutant(name=name, subject=VOTING, edits=edits, breaks=breaks, why=why, easy=easy)
 
 
 MUTANTS = (
     right(VOTING),
-    mutant("wrong quorum: half is enough", ("return len(self.electorate) // 2 + 1", "return len(self.electorate) // 2"), breaks=("one result", "backed")),
+    mutant("wrong quorum: half is enough", ("return len(self.electorate) // 2 + 1", "return len(self.electorate) // 2"), breaks=("one result", "backed"), easy=True),
     mutant("wrong quorum: all are needed", ("return len(self.electorate) // 2 + 1", "return len(self.electorate)"), breaks="termination"),
     mutant(
         "vote counted twice: by message",

@@ -38,7 +38,7 @@ def test_what_the_page_promises_holds_in_many_runs(subject: Subject, faults: Fau
 
 
 def test_two_leases_at_once_where_clocks_run_beyond_the_bound() -> None:
-    """The search finds it; the bound of the holders is a twentieth, clocks are wrong by half."""
+    """The search finds it; the bound of the holders is a tenth, clocks are wrong by half."""
     found = campaign(
         right(leases.LEASES).test(), runs=300, faults=Faults(partitions=1, partition_s=(0.5, 1.5), drift=0.5), shrink_runs=0, options={"trace": False}
     )
