@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from bloompy import Node
 from bloompy.errors import UsageError
 from bloompy.sim import Faults, Simulation
 from bloompy.testing.clients import Ask, Clients, Refused
-from bloompy.testing.histories import linearizable, models
+from bloompy.testing.histories import Recorder, linearizable, models
 from tests.testing.histories.stores import Forgetful, Protocol, Store
 
 FAULTS = Faults(drop=0.05, duplicate=0.1, delay=0.2, delay_s=(0.0, 0.1), partitions=1, crashes=2, down_s=(0.0, 0.3))
@@ -95,6 +98,29 @@ def test_a_client_that_crashes_does_not_know_and_goes_on():
     sim.settle()
     assert [each.status for each in clients.history()] == ["info", "ok", "ok"]
     assert clients.history().operations[1].start_s >= 0.5
+
+
+def test_calls_of_a_real_node_are_recorded():
+    recorder = Recorder()
+
+    def work(node, name, first):
+        for number in range(first, first + 10):
+            key = "xy"[number % 2]
+            with recorder.operation(name, "put", (key, number)) as operation:
+                node.call_sync("put", (node.address, node.address, 2 * number, key, number), reply="stored", timeout_s=60)
+                operation.ok()
+            with recorder.operation(name, "get", key) as operation:
+                operation.ok(node.call_sync("get", (node.address, node.address, 2 * number + 1, key), reply="found", timeout_s=60).value)
+
+    with Node(Store(), listen="127.0.0.1:0") as node:
+        threads = [threading.Thread(target=work, args=(node, f"thread {i}", 100 * i)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    history = recorder.history()
+    assert len(history) == 60
+    linearizable(history, models.key_value()).require()
 
 
 def test_there_is_at_least_one_client():

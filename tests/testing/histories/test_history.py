@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloompy.testing.histories import Event, History, HistoryError, HistoryViolation, Operation, Recorder, check_counter, linearizable, models
+from bloompy.testing.histories import (
+    Event,
+    History,
+    HistoryError,
+    HistoryViolation,
+    Operation,
+    Recorder,
+    check_counter,
+    linearizable,
+    models,
+)
 from tests.testing.histories import small
 
 ALL = {**small.KEY_VALUE, **small.LOCK, **small.COUNTER, **small.APPEND_LIST, **small.WHOLE_SET}

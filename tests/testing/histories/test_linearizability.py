@@ -171,6 +171,16 @@ def test_many_equal_unknown_operations_do_not_explode():
     assert linearizable(History.of_events([*lost, *reads, *more]), models.counter(), configurations=1000).valid is False
 
 
+@pytest.mark.parametrize(("second", "right"), [(6, True), (7, True), (11, False)])
+def test_of_unknown_operations_any_may_have_led_to_a_state(second, right):
+    """5 is 1 + 4 or 2 + 3; then 6 is only right after 2 + 3, and 7 only after 1 + 4."""
+    lost = [Event("invoke", f"lost{i}", "add", i) for i in (1, 4, 2, 3)]
+    reads = [event for value in (5, second) for event in (Event("invoke", "r", "read"), Event("ok", "r", "read", value))]
+    history = History.of_events([*lost, *reads])
+    assert brute.linearizable(history, models.counter()) == right
+    assert linearizable(history, models.counter()).valid == right
+
+
 def hard():
     """Adds of different powers of two that are all under way: every sum is a state of its own."""
     adds = [Event("invoke", f"c{i}", "add", 2**i) for i in range(20)]
