@@ -388,3 +388,12 @@ class StatesMiscounted(BloomError):
     """An exhaustive exploration that found another number of states than the test says there are."""
 
     code = "BLM533"
+
+
+# --- histories --------------------------------------------------------------------------------------------------
+
+
+class HistoryError(BloomError):
+    """A history that cannot be: a line that cannot be read, an end without a beginning, a value that the test wrote twice."""
+
+    code = "BLM541"

@@ -9,6 +9,7 @@ with recorder.operation("c1", "put", ("x", 1)) as operation:
 assert linearizable(recorder.history(), models.key_value())
 """
 
+from bloompy.errors import HistoryError
 from bloompy.testing.histories import models
 from bloompy.testing.histories.banks import check_bank
 from bloompy.testing.histories.broadcasts import check_broadcast
@@ -17,7 +18,7 @@ from bloompy.testing.histories.forks import check_long_fork
 from bloompy.testing.histories.history import History
 from bloompy.testing.histories.linearizability import Linearizability, linearizable
 from bloompy.testing.histories.models import INCONSISTENT, Model
-from bloompy.testing.histories.operation import Event, HistoryError, Operation
+from bloompy.testing.histories.operation import Event, Operation
 from bloompy.testing.histories.queues import check_queue
 from bloompy.testing.histories.recorder import Recorder
 from bloompy.testing.histories.result import HistoryViolation, Result, Violation

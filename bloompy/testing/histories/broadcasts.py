@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import define, field
 
-from bloompy.errors import UsageError
+from bloompy.errors import HistoryError, UsageError
 from bloompy.testing.histories.history import History
-from bloompy.testing.histories.operation import HistoryError, Operation, Process, literal
+from bloompy.testing.histories.operation import Operation, Process, literal
 from bloompy.testing.histories.result import Result, Violation, judged
 
 Order: TypeAlias = Literal["fifo", "causal", "total"]

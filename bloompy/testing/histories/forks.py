@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bloompy.errors import HistoryError
 from bloompy.testing.histories.history import History
-from bloompy.testing.histories.operation import HistoryError, Operation, literal
+from bloompy.testing.histories.operation import Operation, literal
 from bloompy.testing.histories.result import Result, Violation, judged
 
 

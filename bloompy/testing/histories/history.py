@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from bloompy.testing.histories.operation import Event, HistoryError, Operation, Process
+from bloompy.errors import HistoryError
+from bloompy.testing.histories.operation import Event, Operation, Process
 
 if TYPE_CHECKING:
     from bloompy.testing.histories.timeline import Timeline

@@ -13,7 +13,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bloompy.testing.histories.operation import Event, HistoryError, literal, printable
+from bloompy.errors import HistoryError
+from bloompy.testing.histories.operation import Event, literal, printable
 
 _KINDS = ("invoke", "ok", "fail", "info")
 

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bloompy.testing.histories.operation import Event, HistoryError, freeze, literal, printable
+from bloompy.errors import HistoryError
+from bloompy.testing.histories.operation import Event, freeze, literal, printable
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _WORD = r"[A-Za-z_][\w.:-]*"

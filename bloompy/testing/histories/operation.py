@@ -16,17 +16,9 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from bloompy.errors import BloomError
-
 Status: TypeAlias = Literal["ok", "fail", "info"]
 Kind: TypeAlias = Literal["invoke", "ok", "fail", "info"]
 Process: TypeAlias = "str | int"
-
-
-class HistoryError(BloomError):
-    """A history that cannot be: a line that cannot be read, an end without a beginning, an element that the test wrote twice."""
-
-    code = "BLM501"
 
 
 def freeze(value: Any) -> Any:

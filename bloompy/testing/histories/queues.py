@@ -11,8 +11,9 @@ from typing import Any
 
 from attrs import define, field
 
+from bloompy.errors import HistoryError
 from bloompy.testing.histories.history import History
-from bloompy.testing.histories.operation import HistoryError, Operation, literal
+from bloompy.testing.histories.operation import Operation, literal
 from bloompy.testing.histories.result import Result, Violation, judged
 
 

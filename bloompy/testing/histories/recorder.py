@@ -8,8 +8,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from bloompy.errors import HistoryError
 from bloompy.testing.histories.history import History
-from bloompy.testing.histories.operation import Event, HistoryError, Kind, Process
+from bloompy.testing.histories.operation import Event, Kind, Process
 
 if TYPE_CHECKING:
     from typing import Self

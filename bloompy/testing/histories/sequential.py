@@ -11,11 +11,12 @@ from collections.abc import Hashable
 
 from attrs import field, frozen
 
+from bloompy.errors import HistoryError
 from bloompy.testing.histories.history import History
 from bloompy.testing.histories.interned import IMPOSSIBLE, Interned
 from bloompy.testing.histories.linearizability import CONFIGURATIONS
 from bloompy.testing.histories.models import Model
-from bloompy.testing.histories.operation import HistoryError, Operation
+from bloompy.testing.histories.operation import Operation
 from bloompy.testing.histories.result import Result, Violation
 from bloompy.testing.histories.search import Budget
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from attrs import frozen
 
+from bloompy.errors import HistoryError
 from bloompy.testing.histories.history import History
-from bloompy.testing.histories.operation import HistoryError, Operation, literal
+from bloompy.testing.histories.operation import Operation, literal
 
 _READS = ("r", "read")
 
