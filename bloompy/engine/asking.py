@@ -139,6 +139,8 @@ def known_of(schema: Schema, collection: str, given: Any) -> dict[int, Any]:
     """
     if isinstance(given, tuple) and len(given) == schema.width:
         return {i: value for i, value in enumerate(given) if value is not ...}
+    if given == () and not schema.key_indexes:
+        return {}
     if schema.width == 1:
         return {0: given} if given is not ... else {}
     key = schema.normal_key(given)
