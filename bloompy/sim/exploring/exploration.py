@@ -15,6 +15,7 @@ from bloompy.sim.exploring.liveness import unfulfilled
 from bloompy.sim.exploring.model import Model
 from bloompy.sim.exploring.reduction import Reduction
 from bloompy.sim.exploring.space import FAULTS, Space, State, Step, Taken
+from bloompy.sim.exploring.symmetry import Symmetry
 from bloompy.sim.exploring.view import View
 
 _LOOK = 1024
@@ -48,7 +49,7 @@ class Exploration:
 
     Attributes:
         model: what was explored.
-        states: how many different ones.
+        states: how many different ones; where nodes are interchangeable, states that differ only in which is which count as one.
         transitions: steps from one to another or to itself, each once for every state that it was taken in.
         depth: steps from the beginning to the farthest state.
         ends: states that nothing but a fault leads away from.
@@ -112,6 +113,7 @@ class Exploration:
     def __str__(self) -> str:
         parts = [
             f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth}, {self.ends:,} ends",
+            "up to renaming" if self.model.groups else "",
             "reduced" if self.reduced else "",
             "" if self.complete else "not complete" if self.counterexample is None else "stopped at a counterexample",
             f"{self.ticks:,} ticks evaluated in {self.seconds:.2f} s",
@@ -173,6 +175,10 @@ class _Search:
         self.reduction = Reduction(self.space, kept) if reduce and not self.checks.lasting else None
         self.found = Exploration(model, reduced=self.reduction is not None)
         self.found._space, self.states = self.space, self.found._all
+        self.symmetry = Symmetry(self.space) if model.groups else None
+        if self.symmetry is not None and self.checks.lasting:
+            what = "with interchangeable nodes there is no `eventually` and no `leads_to`"
+            raise UsageError(what, hint="ask for either in a model of its own")
         self.index: dict[State, int] = {}
         self.parents, self.depths = array("q"), array("l")
         self.max_states, self.limit_s, self.progress = max_states, limit_s, progress
@@ -181,7 +187,10 @@ class _Search:
     def run(self) -> None:
         """All of it."""
         found = self.found
-        found.complete = not self._discover(-1, self.space.initial()) and self._spread()
+        initial = self.space.initial()
+        if self.symmetry is not None:
+            self.symmetry.check_beginning([state for _, state in initial if state is not None])
+        found.complete = not self._discover(-1, initial) and self._spread()
         if found.complete:
             self._last()
         found.states, found.transitions = len(self.states), self.space.steps
@@ -205,7 +214,10 @@ class _Search:
 
     def _reduced(self, state: State) -> list[Step]:
         assert self.reduction is not None
-        return self.reduction.step(state, self.index) or self.space.successors(state)
+        return self.reduction.step(state, self._is_new) or self.space.successors(state)
+
+    def _is_new(self, state: State) -> bool:
+        return (state if self.symmetry is None else self.symmetry.key(state)) not in self.index
 
     def _limited(self, at: int) -> bool:
         """Whether to stop; and tell how far it is."""
@@ -219,22 +231,22 @@ class _Search:
         """Take in where steps lead; returns whether to stop: something failed, or a limit is reached."""
         index, states = self.index, self.states
         leads_away = parent < 0
+        here = None if leads_away else states[parent]
         for action, state in steps:
             if state is None:
                 return self._fail_by_error(parent, action)
-            known = index.get(state)
-            if known is None:
+            if action.kind not in FAULTS and state != here:
+                leads_away = True
+            key = state if self.symmetry is None else self.symmetry.key(state)
+            if key not in index:
                 if self.max_states is not None and len(states) >= self.max_states:
                     return True
-                index[state] = len(states)
+                index[key] = len(states)
                 states.append(state)
                 self.parents.append(parent)
                 self.depths.append(self.depths[parent] + 1 if parent >= 0 else 0)
-                leads_away |= action.kind not in FAULTS
                 if (failed := self.checks.wrong(View(self.space, state), self.space, state)) is not None:
                     return self._fail(failed, len(states) - 1)
-            elif known != parent:
-                leads_away |= action.kind not in FAULTS
         return not leads_away and self._end(parent)
 
     def _end(self, index: int) -> bool:

@@ -102,6 +102,7 @@ class Model:
         self.drops_letters = dead_letters == "drop"
         self.members: list[Member] = []
         self.crashes: list[Crashes] = []
+        self.groups: list[tuple[int, ...]] = []
         self.addresses_outside: dict[str, bool] = {}
         self.properties: list[Property] = []
 
@@ -142,6 +143,17 @@ class Model:
         """Nodes that may start at any time, or never; messages to them wait. All others have had their first tick at the beginning."""
         for address in addresses:
             self.members[self.number(address)].late = True
+
+    def interchangeable(self, *addresses: str) -> None:
+        """Nodes of which it does not matter which is which: states that differ only in that are explored, and counted, once.
+
+        All properties must be the same for all of them, and rules may tell them apart only by where their addresses stand in rows: not
+        by which is the least, for example. That is not checked; that they begin alike, and that the same may happen to them, is.
+        """
+        group = tuple(map(self.number, addresses))
+        if len(set(group)) < 2 or len(set(group)) < len(group) or any(node in other for node in group for other in self.groups):
+            raise UsageError(f"interchangeable{addresses!r}", hint="name two nodes at least, each once")
+        self.groups.append(group)
 
     def outside(self, *addresses: str, seen: bool = False) -> None:
         """Addresses of what is no part of the model, such as clients.

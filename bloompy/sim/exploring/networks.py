@@ -171,6 +171,10 @@ class FifoNetwork:
         link = token & (1 << _LINKS) - 1
         return tuple((each, queue[1:] if each == link else queue) for each, queue in net if each != link or len(queue) > 1)
 
+    def ends(self, link: int) -> tuple[int, int]:
+        """Sender and receiver of a link."""
+        return divmod(link, self._nodes)
+
     def arrivals(self, net: Queues, node: int) -> tuple[Arrival, ...]:
         """The first message of each link to a node."""
         return tuple((queue[0] << _LINKS | link, (queue[0],)) for link, queue in net if link % self._nodes == node)

@@ -85,6 +85,7 @@ class Local:
         own: inputs and timers that may happen, each as `Stimuli`; None until they are asked for.
         outcomes: by stimuli, what is known already.
         view: of `rows`.
+        key: what tells it from others.
     """
 
     no: int
@@ -99,6 +100,7 @@ class Local:
     durable: Mapping[str, tuple[PlainRow, ...]]
     origin: Origin
     view: NodeView
+    key: Any
     own: tuple[Stimuli, ...] | None = None
     outcomes: dict[Stimuli, tuple[Outcome, ...]] = field(factory=dict)
     views: dict[frozenset[str], NodeView] = field(factory=dict)
@@ -209,7 +211,7 @@ class Process:
             known = self._known[key] = len(self.locals)
             view = NodeView(self.address, self.program, False, rows)
             origin = Origin(None, (), durable)
-            self.locals.append(Local(known, False, accepts, rows, (), False, left, frozenset(), 0, durable, origin, view, own=()))
+            self.locals.append(Local(known, False, accepts, rows, (), False, left, frozenset(), 0, durable, origin, view, key, own=()))
         return known
 
     # -- ticks
@@ -377,7 +379,7 @@ class Process:
             busy = bool(inbox) or machine.pending()
             durable = {name: _after(evaluator.read(name), waiting.get(name, {})) for name in self._durable}
             view = NodeView(self.address, self.program, True, rows)
-            self.locals.append(Local(known, True, True, rows, inbox, busy, left, used, step, durable, origin, view))
+            self.locals.append(Local(known, True, True, rows, inbox, busy, left, used, step, durable, origin, view, key))
         return known
 
     def _said(self, name: str, waiting: Mapping[Key, Any]) -> frozenset[Any]:

@@ -8,7 +8,7 @@ breadth-first search, Bošnački and Holzmann 2005), every verdict on `always` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import chain
 
 from bloompy.analysis.dependencies import references
@@ -37,7 +37,7 @@ class Reduction:
         }
         self._used: set[int] = set()
 
-    def step(self, state: State, known: Mapping[State, int]) -> list[Step]:
+    def step(self, state: State, is_new: Callable[[State], bool]) -> list[Step]:
         """The one step that is enough from a state; none where every step is to be taken."""
         space, net, rest = self.space, state[-2], state[-1]
         if rest[LOSS] or rest[DUPLICATION]:
@@ -55,7 +55,7 @@ class Reduction:
                     outcome = outcomes[0]
                     taken = space.network.put(net if token is None else space.network.take(net, token), outcome.sent)
                     after = (*state[:node], outcome.local, *state[node + 1 : -2], taken, rest)
-                    if after not in known:
+                    if is_new(after):
                         space.steps += 1
                         self._used.add(node)
                         return [(outcome, after)]

@@ -625,6 +625,11 @@ def test_rows_are_checked_and_strangers_refused() -> None:
 class Named(Bloom):
     name = param("")
     put = table("n: int")
+    names = table("name")
+
+    @bootstrap
+    def begin(self):
+        self.names <= (self.name,)
 
 
 def test_functions_make_programs_and_tables_take_inputs() -> None:
