@@ -32,7 +32,7 @@ class Cart(Bloom):
         checkout: the session is over, after so many actions.
 
     Outputs:
-        receipt: at a replica, once a session: what was bought, as a sorted tuple of (item, count).
+        receipt: at a replica, from the checkout on: what was bought, as a sorted tuple of (item, count).
     """
 
     retry_s = param(0.5)
@@ -44,8 +44,8 @@ class Cart(Bloom):
     receipt = interface.output("session -> items")
 
     replica = table("address: str", durable=True)
-    action = scratch("session, no -> item, change")
-    closing = scratch("session -> actions")
+    action = scratch("session, no, item, change")
+    closing = scratch("session, actions")
 
     @rule
     def shop(self) -> None:
@@ -68,6 +68,7 @@ class DestructiveCart(Cart):
     """Keeps what is in the cart, and overwrites it: correct only if every replica hears everything in the order of the shopper."""
 
     contents = table("session -> items", durable=True)
+    sold = table("session -> items", durable=True)
     changes = scratch("session -> changes")
     after = scratch("session -> items")
 
@@ -82,50 +83,35 @@ class DestructiveCart(Cart):
 
     @rule
     def check_out(self) -> None:
-        # receipt(S, Items) :- closing(S, _), after(S, Items) or else contents(S, Items).
-        self.receipt <= ((c.session, self.after.get(c.session, self.contents.get(c.session, (c.session, ()))).items) for c in self.closing)
+        # sold(S, Items) :- closing(S, _), after(S, Items) or else contents(S, Items).
+        self.sold <= ((c.session, self.after.get(c.session, self.contents.get(c.session, (c.session, ()))).items) for c in self.closing)
+        # receipt(S, Items) :- sold(S, Items).
+        self.receipt <= self.sold
 
 
 class DisorderlyCart(Cart):
-    """Keeps the actions, in whatever order they come; the receipt follows when all that the checkout counts are there."""
+    """Keeps the actions, in whatever order they come; the receipt follows when all that the checkout counts are there.
 
-    log = table("session, no -> item, change", durable=True)
-    closed = table("session -> actions", durable=True)
-    known = scratch("session, no -> item, change")
-    closes = scratch("session -> actions")
-    count = scratch("session -> n")
+    Everything is monotone but the last rule, which adds up a set that has stopped growing.
+    """
+
+    cart = table("session -> actions: lset, closed: lset", durable=True)
     complete = scratch("session")
-    bought = scratch("session -> items")
-    done = table("session", durable=True)
 
     @rule
     def remember(self) -> None:
-        # known(S, N, I, C) :- log(S, N, I, C); action(S, N, I, C).
-        self.known <= self.log
-        self.known <= self.action
-        # log(S, N, I, C) @next :- action(S, N, I, C).
-        self.log <+ self.action
-        # closes(S, N) :- closed(S, N); closing(S, N).
-        self.closes <= self.closed
-        self.closes <= self.closing
-        # closed(S, N) @next :- closing(S, N).
-        self.closed <+ self.closing
+        # cart(S, set<(N, I, C)>, {}) :- action(S, N, I, C).
+        self.cart <= ((a.session, frozenset({(a.no, a.item, a.change)}), frozenset()) for a in self.action)
+        # cart(S, {}, set<N>) :- closing(S, N).
+        self.cart <= ((c.session, frozenset(), frozenset({c.actions})) for c in self.closing)
 
     @rule
     def check_out(self) -> None:
-        # count(S, count<N>) :- known(S, N, _, _).
-        self.count <= ((k.session, agg.count()) for k in self.known)
-        # complete(S) :- closes(S, N), count(S, N).                       (none for a cart in which nothing was ever put)
-        self.complete <= ((c.session,) for c in self.closes if self.count.get(c.session, (c.session, 0)).n >= c.actions)
-        # bought(S, changed((), collect<N, I, C>)) :- complete(S), known(S, N, I, C).
-        changes = ((c.session, agg.collect((k.no, k.item, k.change))) for c in self.complete for k in self.known
-                   if k.session == c.session)
-        self.bought <= ((session, changed((), made)) for session, made in changes)
-        # receipt(S, Items) :- bought(S, Items), not done(S); complete(S) of no actions, Items = ().
-        self.receipt <= (b for b in self.bought if b.session not in self.done)
-        self.receipt <= ((c.session, ()) for c in self.complete if c.session not in self.bought and c.session not in self.done)
-        # done(S) @next :- complete(S).
-        self.done <+ self.complete
+        # complete(S) :- cart(S, Actions, Closed), N in Closed, |Actions| >= N.
+        self.complete <= ((c.session,) for c in self.cart for n in c.closed if len(c.actions) >= n)
+        # receipt(S, changed((), Actions)) :- complete(S), cart(S, Actions, _).
+        self.receipt <= ((c.session, changed((), tuple(sorted(c.actions)))) for x in self.complete for c in self.cart
+                         if c.session == x.session)
 
 
 def changed(items: tuple[tuple[str, int], ...], changes: tuple[tuple[int, str, int], ...]) -> tuple[tuple[str, int], ...]:

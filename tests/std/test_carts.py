@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bloompy.analysis.monotonicity import obstacles
 from bloompy.sim import Faults, Simulation
 from bloompy.std import Cart, DestructiveCart, DisorderlyCart
 from bloompy.std.carts import changed
@@ -109,6 +110,17 @@ def test_a_cart_of_nothing_is_checked_out() -> None:
     assert receipts(sim) == {"r1": (), "r2": ()}
 
 
+def not_monotone(cart: type[Cart]) -> list[str]:
+    """The collections that rules of this class fill in a way that is not monotone; those of reliable delivery left out."""
+    program = cart.program_ir
+    return sorted({rule.head for rule in program.rules if "." not in rule.head and obstacles(rule, program)} - {"net.send"})
+
+
+def test_the_analysis_says_where_order_matters() -> None:
+    assert not_monotone(DestructiveCart) == ["after", "changes", "contents", "sold"]
+    assert not_monotone(DisorderlyCart) == ["receipt"]
+
+
 @pytest.mark.parametrize("order", list(permutations(range(4)))[1::4])
 def test_the_disorderly_cart_has_one_receipt_whatever_comes_first(order: tuple[int, ...], evaluator: str) -> None:
     """Stepped by hand: three actions and the checkout, one a tick, in any order."""
@@ -122,16 +134,16 @@ def test_the_disorderly_cart_has_one_receipt_whatever_comes_first(order: tuple[i
         cart.net.message.insert(rows[i])  # and once more
         cart.tick()
         found += cart.receipt.rows()
-    assert found == [("c", (("pen", 1),))]
+    assert found == [("c", (("pen", 1),))] * 2  # from the last message on
 
 
 def test_the_search_finds_the_destructive_cart_out_and_not_the_other() -> None:
     assert finds(partial(same_receipts, cart=DestructiveCart), 40, REORDERING) is not None
-    campaign(partial(same_receipts, cart=DisorderlyCart), 25, REORDERING)
+    campaign(partial(same_receipts, cart=DisorderlyCart), 15, REORDERING)
 
 
 def test_the_disorderly_cart_holds_under_all_faults() -> None:
-    campaign(partial(same_receipts, cart=DisorderlyCart), 15, MIX)
+    campaign(partial(same_receipts, cart=DisorderlyCart), 10, MIX)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 ROOT = Path(__file__).parents[2]
-KEYS = [f"key{i}" for i in range(400)]
+KEYS = [f"key{i}" for i in range(300)]
 
 
 # --- the hash ---------------------------------------------------------------------------------------------------
