@@ -6,8 +6,8 @@
 """Causal delivery: no message is received before one that happened before it.
 
 From "The Causal Ordering Abstraction and a Simple Way to Implement It" (Raynal, Schiper, Toueg; Information Processing Letters
-39(6), 1991). Their matrix SENT is the lattice `known`, their vector DELIV the table `done`. That a node has received a message it need not put into
-`known`: nobody waits for it at another node.
+39(6), 1991). Their matrix SENT is the lattice `known`, their vector DELIV the table `done`. That a node has received a message
+it need not put into `known`: nobody waits for it at another node.
 """
 
 from bloompy import agg, lattice, module, param, rule, scratch, table
