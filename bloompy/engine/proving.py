@@ -21,12 +21,12 @@ from attrs import field, frozen
 
 from bloompy.analysis.dependencies import references
 from bloompy.analysis.strata import Edge, components
-from bloompy.engine.guided import Found, Guided, Lack, Reads
+from bloompy.engine.guided import Found, Guided, Lack, Reads, Stop
 from bloompy.engine.provenance import Absence, Derivation, Fact, Message, RuleText
 from bloompy.engine.replay import Facts, Replay
 from bloompy.engine.tick import Batch, Change, PlainRow
 from bloompy.engine.timeline import Rows
-from bloompy.ir.nodes import Rule
+from bloompy.ir.nodes import Rule, Scan
 from bloompy.ir.text import rule_text
 from bloompy.ir.walk import target_names
 from bloompy.schema import Key, Schema
@@ -200,6 +200,38 @@ class Prover:
     def absence(self, tick: int, lack: Lack) -> Absence:
         """What was not there, in a tick."""
         return Absence(self.node, self.incarnation, tick, lack.collection, lack.key, f"no {lack.text}", lack=lack)
+
+    def blocking(self, absence: Absence) -> tuple[Fact, ...]:
+        """The rows of its tick that kept a row of a view absent, by what rules negate: without them it might have been there.
+
+        Rows of tables could also have been put there in any earlier tick, and messages sent by anybody: those are not followed.
+        """
+        if absence.key is None:
+            return ()
+        indexes = self.program.schemas[absence.collection].key_indexes
+        known = dict(zip(indexes, (absence.key,) if len(indexes) == 1 else absence.key, strict=True))
+        found: dict[Fact, None] = {}
+        self._block(absence.tick, absence.collection, known, found, set())
+        return tuple(found)
+
+    def _block(self, tick: int, collection: str, known: Mapping[int, object], found: dict[Fact, None], seen: set[str]) -> None:
+        asked = f"{collection} {sorted(known.items())!r}"
+        if asked in seen or self.program.by_name[collection].kind == "table":
+            return
+        seen.add(asked)
+        for rule in self.active(collection, ("<=", "="), tick):
+            stops: list[Stop] = []
+            self.query(rule).nearest(self.replay.at(tick), self.batch(tick), known, stops.append)
+            for stop in stops:
+                found.update((self.fact(tick, *row), None) for row in stop.reads.rows)
+                for lack in stop.reads.lacks:
+                    if lack.key is not None:
+                        indexes = self.program.schemas[lack.collection].key_indexes
+                        key = (lack.key,) if len(indexes) == 1 else lack.key
+                        self._block(tick, lack.collection, dict(zip(indexes, key, strict=True)), found, seen)
+                clause = rule.query.body[stop.depth] if stop.depth < len(rule.query.body) else None
+                if isinstance(clause, Scan):
+                    self._block(tick, clause.collection, stop.wanted, found, seen)
 
     def bindings(self, rule: Rule, found: Found) -> tuple[tuple[str, object], ...]:
         """The variables of a rule, rows with their names."""

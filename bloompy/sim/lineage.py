@@ -7,8 +7,8 @@ such fault set is left, the test is complete up to the bounds: the end of the ru
 
 Source: Alvaro, Rosen, Hellerstein, "Lineage-driven Fault Injection", SIGMOD 2015. Differences: messages and crashes are named by the
 (virtual) time at which they happen; a lost frame is all that one node sends to another at that time; and proofs are cut one by one
-instead of being handed to a solver. As there, what an outcome owes to the *absence* of rows counts with the rows that kept them absent
-only where a rule reads those; a fault that makes something appear by being early or late is found only if it also takes a derivation away.
+instead of being handed to a solver. What an outcome owes to the *absence* of rows of a view counts with the rows that kept them absent;
+that a row of a table, or a message, did not come does not count.
 """
 
 from __future__ import annotations
@@ -334,7 +334,17 @@ class _Support:
         return self._known[goal]
 
     def _derivations(self, fact: Fact) -> tuple[Derivation, ...]:
-        return self.cluster.prover(fact.node, fact.incarnation).derivations(fact, collapse=False)
+        """With what kept absent what had to be."""
+        return tuple(
+            evolve(one, premises=(*one.premises, *self._blocking(one))) if one.absences else one
+            for one in self.cluster.prover(fact.node, fact.incarnation).derivations(fact, collapse=False)
+        )
+
+    def _blocking(self, one: Derivation) -> list[Fact]:
+        found = [
+            fact for absence in one.absences for fact in self.cluster.prover(absence.node, absence.incarnation).blocking(absence)
+        ]
+        return [fact for fact in found if fact not in one.premises and fact != one.fact]
 
     def _derivation(self, one: Derivation) -> Formula:
         parts = [self._known[premise] for premise in one.premises]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloompy import Bloom, channel, interface, rule, table
+from bloompy import Bloom, channel, interface, periodic, rule, scratch, table
 from bloompy.errors import OutcomeMissing, UsageError
 from bloompy.sim import Simulation
 from bloompy.sim.lineage import expect, lineage_driven
@@ -127,3 +127,37 @@ def test_a_restart_stands_between_a_message_and_its_cause():
     assert "restored from the store" in told
     assert "inserted from outside" in told
     assert sim.why("b", "heard", "x").inputs[0].incarnation == 1
+
+
+class Watches(Bloom):
+    """Says every second whether the other is well: it is unless it was not heard for long."""
+
+    watched = table("address")
+    beat = channel("@to, sender")
+    heard = table("sender -> time")
+    again = periodic(1.0)
+    silent = scratch("address")
+    suspect = scratch("address")
+    well = table("no")
+
+    @rule
+    def go(self):
+        self.beat <~ (("b", self.me) for t in self.again if self.me == "a")
+        self.heard <+- ((b.sender, self.now) for b in self.beat)
+        self.silent <= ((w.address,) for t in self.again for w in self.watched
+                        if not any(h.sender == w.address and t.time - h.time < 2.5 for h in self.heard))
+        self.suspect <= self.silent
+        self.well <= ((t.no,) for t in self.again if t.no > 2 for w in self.watched if w.address not in self.suspect)
+
+
+def test_what_kept_something_absent_is_support_as_well():
+    def test(sim: Simulation) -> None:
+        sim.add(Watches, "a")
+        sim.add(Watches, "b").watched.insert(("a",))
+        sim.run(until=3.5)
+        expect(sim, "b", "well", 3)
+
+    found = lineage_driven(test, end_of_faults_s=9.0)
+    assert found.found
+    assert found.runs <= 4
+    assert found.schedule.words() == ["the 1st frame from a to b is lost", "the 2nd frame from a to b is lost"]
