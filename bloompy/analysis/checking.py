@@ -140,9 +140,7 @@ class Report:
         return self._point(what) if isinstance(what, Point) else _finding(what)
 
 
-def check(
-    program: type[Any] | Program, allow: Iterable[str] | Mapping[str, str] = (), changing: Collection[str] = ()
-) -> Report:
+def check(program: type[Any] | Program, allow: Iterable[str] | Mapping[str, str] = (), changing: Collection[str] = ()) -> Report:
     """Analyse a program.
 
         report = check(Cart)

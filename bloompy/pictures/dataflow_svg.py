@@ -59,7 +59,9 @@ def picture(flow: Dataflow) -> str:
     parts += [_drawn_arrow(arrow, placed) for arrow in flow.arrows]
     parts += [_drawn_vertex(one, placed.nodes[one.id]) for one in flow.vertices]
     parts.append(_legend(placed))
-    return svg.document(max(placed.width, _LEAST_WIDTH), placed.height + 40, parts, style=_STYLE, about=f"Dataflow of {flow.name}", class_="bloompy-flow")
+    return svg.document(
+        max(placed.width, _LEAST_WIDTH), placed.height + 40, parts, style=_STYLE, about=f"Dataflow of {flow.name}", class_="bloompy-flow"
+    )
 
 
 def _below(vertex: Vertex) -> str:

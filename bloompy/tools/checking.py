@@ -28,9 +28,7 @@ from bloompy.tools.output import write_out
 @click.option("--changing", multiple=True, metavar="TABLE", help="A table filled from outside at any time, not before the start.")
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
 @click.option("--html", "as_html", is_flag=True, help="A page for a browser, with the dataflow drawn.")
-def check(
-    target: str, allowed: tuple[str, ...], allow_file: Path | None, changing: tuple[str, ...], as_json: bool, as_html: bool
-) -> None:
+def check(target: str, allowed: tuple[str, ...], allow_file: Path | None, changing: tuple[str, ...], as_json: bool, as_html: bool) -> None:
     """Say where order can show in a program, and what is odd about it.
 
     MODULE:CLASS is a class such as bloompy_fs.namenode:NameNode or routes.py:Routes; importing it runs its module.

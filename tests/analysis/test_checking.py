@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,8 @@ def test_a_point_is_shown_with_its_line_its_way_a_reason_and_a_remedy():
     assert not report.ok
     shown = str(report)
     assert shown.startswith("Destructive: 2 points of order, 0 warnings")
-    line = next(number for number, text in enumerate(open(carts.__file__), 1) if "self.held <- self.remove" in text)
+    lines = Path(carts.__file__).read_text().splitlines()
+    line = 1 + next(number for number, text in enumerate(lines) if "self.held <- self.remove" in text)
     assert f"carts.py:{line}: deletes from held" in shown
     assert "      self.held <- self.remove\n      ^^^^^^^^^^^^\n      way: remove\n" in shown
     assert "for h in self.held if h.cart == c.cart)\n                                                    ^^^^^^^^^^^^^^\n" in shown
