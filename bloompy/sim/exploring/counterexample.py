@@ -127,7 +127,8 @@ def _stimulus(space: Space, node: int, no: int) -> str:
     one = space.processes[node].inputs[-1 - no]
     if isinstance(one, Firing):
         return f"timer {one.collection}"
-    return f"{one.collection} {shown(one.row)}" if one.operation == "insert" else f"{one.operation} {one.collection} {shown(one.row)}"
+    what = f"{one.collection} {', '.join(map(shown, one.rows))}"
+    return what if one.operation == "insert" else f"{one.operation} {what}"
 
 
 def _message(space: Space, no: int, to: bool) -> str:

@@ -187,8 +187,7 @@ class Model:
         self,
         address: str,
         collection: str,
-        row: Any,
-        *,
+        *rows: Any,
         operation: Literal["insert", "delete", "upsert"] = "insert",
         times: int | None = 1,
         when: Callable[[NodeView], bool] | None = None,
@@ -198,7 +197,7 @@ class Model:
         Args:
             address: of the node.
             collection: an input, a table or another collection that can be filled from outside.
-            row: what is put in.
+            rows: what is put in, all in one tick.
             operation: what is done with it, as outside rules.
             times: how often at most; None: any number of times.
             when: of what the node holds, whether it may happen now.
@@ -208,8 +207,10 @@ class Model:
             RowError: for a row that does not fit.
         """
         node, member = self._member(address, collection)
-        machine_of(member.make()).stage(collection, operation, (row,))
-        member.inputs.append(Input(-1 - len(member.inputs), node, collection, operation, row, _times(times), when))
+        if not rows:
+            raise UsageError(f"no rows for {collection!r}", hint='as in model.input("a", "put", (1, "x"))')
+        machine_of(member.make()).stage(collection, operation, rows)
+        member.inputs.append(Input(-1 - len(member.inputs), node, collection, operation, rows, _times(times), when))
 
     def timer(self, address: str, collection: str, *, times: int | None = None) -> None:
         """A periodic that may fire at any time. Those that are not named never fire.

@@ -274,7 +274,7 @@ class Process:
                     message = self.setting.messages[no]
                     self._stager.deliver(message.channel, message.row)
                 elif isinstance(one := self.inputs[-1 - no], Input):
-                    self._stager.stage(one.collection, one.operation, (one.row,))
+                    self._stager.stage(one.collection, one.operation, one.rows)
             known = self._effects[stimuli] = self._stager.take(0.0)
         return known
 

@@ -45,6 +45,7 @@ class Input:
         no: its number, below 0.
         node: number of the node.
         operation: "insert", "delete" or "upsert".
+        rows: what comes, all in one tick.
         times: how often at most; None: any number of times.
         when: whether it may happen now, of what the node holds.
     """
@@ -53,7 +54,7 @@ class Input:
     node: int
     collection: str
     operation: str
-    row: Any
+    rows: tuple[Any, ...]
     times: int | None
     when: Callable[[NodeView], bool] | None
 

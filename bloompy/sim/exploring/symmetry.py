@@ -136,4 +136,4 @@ class Symmetry:
 def _said(one: Input | Firing, renaming: Renaming | None) -> tuple[Any, ...]:
     if isinstance(one, Firing):
         return one.collection, one.times
-    return one.collection, one.operation, one.row if renaming is None else renaming.row(one.row), one.times, one.when
+    return one.collection, one.operation, one.rows if renaming is None else renaming.row(one.rows), one.times, one.when

@@ -71,7 +71,7 @@ class World:
         if kind == "input":
             one = self.model.members[number].inputs[step[2]]
             self.inputs[number, step[2]] += one.times is not None
-            getattr(self.programs[number], one.collection).insert(one.row)
+            getattr(self.programs[number], one.collection).insert(*one.rows)
         elif kind == "message":
             _, sender, number, channel, row = step
             machine_of(self.programs[number]).deliver(channel, row)

@@ -147,6 +147,14 @@ def test_a_tick_for_what_is_pending_is_a_step_of_its_own_or_shared() -> None:
     assert found.states == 4
 
 
+def test_rows_of_one_input_come_together() -> None:
+    model = Model(atomic=True)
+    model.add(Steps, "a")
+    model.input("a", "put", (1,), (2,))
+    found = model.explore()
+    assert [set(view["a"].two) for view in found.views()] == [set(), {(1,), (2,)}]
+
+
 def test_batches_take_several_at_once() -> None:
     def model(batch: int) -> Model:
         made = Model(batch=batch)
@@ -593,6 +601,7 @@ def test_a_view_shows_rows_by_key_and_the_values_of_lattices() -> None:
     (lambda: pair("bag").input("c", "go", ("x",)), "there is no node 'c'"),
     (lambda: pair("bag").input("a", "went", ("x",)), "Sender has no collection 'went'"),
     (lambda: pair("bag").input("a", "go", ("x",), times=0), "times=0"),
+    (lambda: pair("bag").input("a", "go"), "no rows for 'go'"),
     (lambda: pair("bag").timer("a", "go"), "'go' is no periodic"),
     (lambda: pair("bag").always("p", bool) or pair("bag"), ""),
 ])

@@ -43,6 +43,13 @@ def test_the_states_are_those_that_were_published(resources: int, states: int) -
     assert by_hand(resources) == states
 
 
+@pytest.mark.slow  # a minute
+def test_the_states_of_seven_are_those_that_were_published() -> None:
+    found = two_phase(7).explore()
+    found.raise_if_failed()
+    assert found.states == 296_448
+
+
 def test_the_reference_evaluator_finds_the_same() -> None:
     found = two_phase(3, evaluator="naive").explore()
     assert (found.states, found.transitions, found.depth, found.ends) == (288, 3_528, 10, 28)
