@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bloompy.engine.provenance import Absence, Attempt, Derivation, Fact, RuleText, Step, Why, WhyNot
 from bloompy.pictures.derivation import DerivationPicture, WhyNotPicture, derivation_svg, picture_of
-from tests.pictures.answers import chain, copied, lost
+from tests.pictures.answers import STORE, chain, copied, lost
 from tests.pictures.test_spacetime import SVG, WORDS, texts, tooltips
 
 
@@ -23,6 +23,16 @@ def test_causes_stand_above_what_follows_from_them() -> None:
             for premise in one.premises:
                 assert picture.boxes[premise].y + picture.boxes[premise].height <= picture.boxes[fact].y
     assert picture.boxes[picture.why.root].y == max(box.y for box in picture.boxes.values())
+
+
+def test_what_does_not_depend_on_each_other_stands_in_the_order_of_time() -> None:
+    inputs = [Fact("a", 1, 1, "put", (number,), 0.1) for number in range(3)]
+    later = [Fact("a", 1, 2, "kept", (number,), time) for number, time in enumerate((0.4, 0.2, 0.3))]
+    root = Fact("a", 1, 3, "all", (), 0.5)
+    derivations = {one: (Derivation(one, "inserted"),) for one in inputs}
+    derivations |= {one: (Derivation(one, "next", STORE, (put,)),) for one, put in zip(later, inputs, strict=True)}
+    picture = DerivationPicture(Why(root, {root: (Derivation(root, "next", STORE, tuple(later)),), **derivations}))
+    assert [fact.row for fact in picture.boxes if fact.collection == "kept"] == [(1,), (2,), (0,)]
 
 
 def test_every_node_has_a_column_and_no_box_covers_another() -> None:

@@ -8,11 +8,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloompy.pictures.choosing import Gap, choose
-from bloompy.pictures.drawing import Box, Drawing
+from bloompy.pictures.drawing import LINE, Box, Drawing
 from bloompy.pictures.lines import lines_of
 from bloompy.pictures.spacetime import SpaceTime, spacetime_html, spacetime_svg, spacetime_text
 from bloompy.pictures.story import Moment, tell
@@ -98,6 +99,8 @@ def test_what_is_held_or_never_arrives_says_so() -> None:
     run.event(1.0, "release", "a", "b", frame=2).event(1.0, "deliver", "b", "a", frame=2, rows={"told": [("b", 2)]})
     story = tell(run.events)
     assert [(one.fate, one.was_held) for one in story.arrows] == [("held", True), ("arrived", True)]
+    assert spacetime_text(run.events).splitlines()[-1].count("told(1)") == 1
+    assert "told(1)" in texts(spacetime_svg(run.events))
     assert "after having been held back" in story.told(story.arrows[1])
 
 
@@ -157,6 +160,22 @@ def test_crashes_and_failures_are_never_left_out_for_something_else() -> None:
     assert "crash" in kinds
 
 
+def test_a_moment_that_stands_alone_is_shown_in_place_of_a_gap() -> None:
+    run = Run().tick(0.0, "a", 1, {"t": [(1,)]}).tick(0.1, "b", 1, {"t": [(1,)]}).tick(0.2, "a", 2, {"t": [(2,)]})
+    assert [one.node for one in choose(tell(run.events), 2) if isinstance(one, Moment)] == ["a", "b", "a"]
+
+
+def test_what_led_to_the_end_stays_however_long_ago_it_was() -> None:
+    run = Run().tick(0.0, "a", 1, {"t": [(1,)]}).event(0.0, "send", "a", "b", frame=1, rows={"told": [("b", 1)]})
+    run.event(0.0, "send", "a", "c", frame=2, rows={"told": [("c", 1)]}).event(0.0, "drop", "a", "c", frame=2, rows={"told": [("c", 1)]})
+    for number in range(50):
+        run.tick(1 + number, "x", number, {"t": [(number,)]}).message(10 + number, "x", "y", 1 + number, None, {"told": [("y", number)]})
+    run.event(60.0, "deliver", "b", "a", frame=1, rows={"told": [("b", 1)]}).tick(60.0, "b", 1, {"t": [(1,)]})
+    shown = [one for one in choose(tell(run.events, failure="c was not told"), 4) if isinstance(one, Moment)]
+    assert [one.kind for one in shown] == ["tick", "lost", "tick", "failure"]
+    assert [arrow.target for arrow in shown[1].arrivals] == ["c"]
+
+
 # --- SVG ----------------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +202,9 @@ def test_a_lifeline_is_broken_while_the_node_is_down() -> None:
     for life in lives:
         by_lane[life.split(" ")[0]] = by_lane.get(life.split(" ")[0], 0) + 1
     assert sorted(by_lane.values()) == [1, 1, 2]
+    lane = max(by_lane, key=by_lane.__getitem__)
+    (_, end), (start, _) = (map(float, life.split(" ")[1].split("V")) for life in lives if life.startswith(f"{lane} "))
+    assert end + LINE < start
 
 
 def test_partitions_are_shaded_while_they_last() -> None:
@@ -191,6 +213,11 @@ def test_partitions_are_shaded_while_they_last() -> None:
     assert svg.count('class="one band"') == 1
     assert svg.count('class="other band"') == 2
     assert "a and b, c are apart from 0.0015 s to 1 s" in tooltips(svg)
+    ended = spacetime_svg(broadcast().events, partitions=[evolve(cut, end=0.0028)])
+    (whole, part) = (next(ElementTree.fromstring(one).iterfind(f".//{SVG}rect[@class='one band']")) for one in (svg, ended))
+    assert (part.get("y"), part.get("height")) == (whole.get("y"), f"{3 * LINE:g}")
+    assert float(whole.get("height") or 0) == 5 * LINE
+    assert 'class="one band"' not in spacetime_svg(broadcast().events, partitions=[evolve(cut, start=0.0026, end=0.0028)])
     later = Partition(100.0, None, frozenset("a"), frozenset("b"), True)
     assert 'class="one band"' not in spacetime_svg(broadcast().events, partitions=[later])
 
@@ -223,6 +250,7 @@ def test_labels_do_not_cover_each_other(run: Run) -> None:
     assert len(drawing.boxes) > 15
     assert overlapping(drawing.boxes) == []
     assert all(box.left >= 0 and box.right <= drawing.width for box in drawing.boxes)
+    assert all(box.right - box.left < drawing.gap for box in drawing.boxes if box.left < drawing.notes and not box.text.startswith("✗"))
 
 
 def test_labels_that_cover_each_other_would_be_found() -> None:
@@ -233,6 +261,19 @@ def test_many_events_make_a_picture_of_bounded_size() -> None:
     short, long = spacetime_svg(long_run(400).events), spacetime_svg(long_run(2_000).events)
     assert len(long) < 1.5 * len(short) < 300_000
     assert any(re.fullmatch(r"… [\d,]+ events left out", one) for one in texts(long))
+
+
+def test_messages_into_what_is_left_out_are_faint() -> None:
+    story = tell(long_run(400).events)
+    crossing = Drawing(story, lines_of(story, choose(story, 50, focus=400))).svg()
+    assert 'class="arrow-line faint"' in crossing
+    assert "faint" not in spacetime_svg(long_run(10).events).split("</style>")[1]
+
+
+def test_names_are_kept_in_their_line() -> None:
+    svg = spacetime_svg(Run().tick(0.0, "a\r\n\tb" * 20, 1).events)
+    assert "\\r\\n\\tb" in svg
+    assert "\r" not in svg
 
 
 def test_a_run_without_events_is_an_empty_picture() -> None:
@@ -271,6 +312,7 @@ def test_a_run_as_text() -> None:
 def test_a_run_in_ascii() -> None:
     drawn = spacetime_text(broadcast().message(9, "a", "ü", 3.0, 3.1, {"x": [("ü", "é…")]}).events, ascii=True)
     assert drawn.isascii()
+    assert "\\xe9" in drawn
     assert "+stored(m)" in drawn
     assert "b crashes" in drawn
 
@@ -281,6 +323,21 @@ def test_a_text_keeps_to_its_width(width: int) -> None:
         for ascii in (False, True):
             lines = spacetime_text(run.events, width, ascii=ascii).splitlines()
             assert max(map(wide, lines)) <= width
+
+
+def test_a_lifeline_is_broken_in_text_too() -> None:
+    run = broadcast()
+    run.events[-3:-3] = [Run().tick(1.0, "a", 2, {"stored": [("n",)]}).events[0]]
+    lines = spacetime_text(run.events).splitlines()
+    assert ["┊" in line for line in lines if "stored(n)" in line] == [True]
+    assert "┊" not in lines[-1]
+
+
+def test_a_message_that_is_not_of_the_last_tick_says_of_which() -> None:
+    run = Run().tick(0.0, "a", 1, {"t": [(1,)]}).event(0.0, "send", "a", "b", frame=1, rows={"told": [("b", 7)]})
+    run.tick(0.5, "a", 2, {"t": [(2,)]}).event(1.0, "deliver", "b", "a", frame=1, rows={"told": [("b", 7)]})
+    assert "#1 told(" in spacetime_text(run.events)
+    assert "#" not in spacetime_text(broadcast().events)
 
 
 def test_where_columns_do_not_fit_there_is_a_list() -> None:
