@@ -35,6 +35,14 @@ def test_what_does_not_depend_on_each_other_stands_in_the_order_of_time() -> Non
     assert [fact.row for fact in picture.boxes if fact.collection == "kept"] == [(1,), (2,), (0,)]
 
 
+def test_causes_stand_above_even_where_clocks_say_otherwise() -> None:
+    early, late = Fact("a", 1, 1, "put", (1,), 0.1), Fact("b", 1, 1, "put", (2,), 9.9)
+    root = Fact("c", 1, 1, "both", (), 0.5)
+    derivations = {root: (Derivation(root, "rule", STORE, (early, late)),)}
+    derivations |= {one: (Derivation(one, "inserted"),) for one in (early, late)}
+    assert list(DerivationPicture(Why(root, derivations)).boxes) == [early, late, root]
+
+
 def test_every_node_has_a_column_and_no_box_covers_another() -> None:
     picture = DerivationPicture(copied())
     boxes = list(picture.boxes.values())
