@@ -299,13 +299,10 @@ class Guided(Query):
         known = self._equal.get(id(scan))
         if known is None:
             columns = dict(_columns(scan, 0)) if isinstance(scan.target, tuple) else {}
-            mine = set(target_names(scan.target))
-            own, known = set(mine), []
+            own, known = set(target_names(scan.target)), []
             for clause in body[next(i for i, one in enumerate(body) if one is scan) + 1 :]:
                 if not isinstance(clause, Condition):
-                    own |= (more := set(target_names(clause.target)))
-                    if more & mine:  # from here on the names mean something else
-                        break
+                    own |= set(target_names(clause.target))
                     continue
                 match clause.test:
                     case Python("_0 == _1", (one, other)):
@@ -319,13 +316,11 @@ class Guided(Query):
     def _bound(self, given: Mapping[int, Any]) -> dict[Any, Any]:
         """What the head's known values say of variables: by name, or by name and column of a row."""
         bound: dict[Any, Any] = {}
-        binding = [clause for clause in self.rule.query.body if not isinstance(clause, Condition)]
-        targets = [name for clause in binding for name in target_names(clause.target)]
         for i, value in given.items():
             match self.rule.query.head[i]:
-                case Field(RowVariable(name), _, column) if targets.count(name) == 1:
+                case Field(RowVariable(name), _, column):
                     bound[name, column] = value
-                case Variable(name) if targets.count(name) == 1:
+                case Variable(name):
                     bound[name] = value
         return bound
 

@@ -292,6 +292,66 @@ def test_a_tick_that_failed_has_not_happened(routes):
     assert routes.why("best", ("x", "y")).root.tick == 2
 
 
+def test_a_row_that_was_deleted_and_derived_again_did_not_stay():
+    class Again(Bloom):
+        source = table("x")
+        kept = table("x")
+        drop = interface.input("x")
+
+        @rule
+        def go(self):
+            self.kept <= self.source
+            self.kept <- ((d.x,) for d in self.drop)
+
+    program = Again(provenance=True)
+    program.source.insert((1,))
+    program.tick(now=1.0)
+    program.drop.insert((1,))
+    program.tick(now=2.0)
+    program.tick(now=3.0)
+    found = program.why("kept", 1)
+    assert [one.how for one in found.derivations[found.root]] == ["rule"]
+    assert [one.how for one in program.why("kept", 1, tick=2).derivations[program.why("kept", 1, tick=2).root]] == ["stayed"]
+
+
+def test_that_all_have_voted_rests_on_every_vote():
+    class Votes(Bloom):
+        open = table("tx")
+        agent = table("name")
+        vote = table("tx, name")
+        done = scratch("tx")
+
+        @rule
+        def go(self):
+            self.done <= ((o.tx,) for o in self.open if not any((o.tx, a.name) not in self.vote for a in self.agent))
+
+    program = Votes(provenance=True)
+    program.open.insert((1,))
+    program.agent.insert(("x",), ("y",))
+    program.vote.insert((1, "x"), (1, "y"), (2, "x"))
+    program.tick()
+    assert {fact.text for fact in program.why("done", 1).inputs} == {"open(1)", "vote(1, 'x')", "vote(1, 'y')"}
+
+
+def test_an_upsert_of_a_merging_row_replaces_what_was_there():
+    class Levels(Bloom):
+        level = table("k -> v: lmax")
+        put = interface.input("k, v")
+
+        @rule
+        def go(self):
+            self.level <+- self.put
+
+    program = Levels(provenance=True)
+    program.level.insert(("a", 7))
+    program.tick(now=1.0)
+    program.put.insert(("a", 3))
+    program.tick(now=2.0)
+    program.tick(now=3.0)
+    assert program.level["a"].v == 3
+    assert [fact.text for fact in program.why("level", "a").inputs] == ["put('a', 3)"]
+
+
 # --- why not
 
 
