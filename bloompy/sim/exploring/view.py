@@ -10,6 +10,7 @@ from bloompy.errors import UsageError
 from bloompy.ir.nodes import Program
 from bloompy.schema import Key, Schema
 from bloompy.sim.exploring.stimuli import Message
+from bloompy.sim.trace import shown
 
 
 class Held:
@@ -194,4 +195,4 @@ def _ordered(rows: Iterable[PlainRow]) -> list[PlainRow]:
     try:
         return sorted(found)
     except TypeError:  # values of types that have no order among them
-        return sorted(found, key=repr)
+        return sorted(found, key=shown)

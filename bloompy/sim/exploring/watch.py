@@ -15,6 +15,7 @@ from bloompy.engine.tick import PlainRow
 from bloompy.errors import InvariantViolation, UsageError
 from bloompy.program import Bloom, machine_of
 from bloompy.sim.exploring.process import Process
+from bloompy.sim.trace import shown
 
 
 class Watch:
@@ -53,8 +54,8 @@ class Watch:
         now = {name: self._rows(name, state) for name in self._watched}
         for name, rows in now.items():
             before = self._held[name]
-            self._machine.stage(name, "delete", tuple(before - rows))
-            self._machine.stage(name, "upsert", tuple(rows - before))
+            self._machine.stage(name, "delete", tuple(sorted(before - rows, key=shown)))
+            self._machine.stage(name, "upsert", tuple(sorted(rows - before, key=shown)))
         try:
             self._machine.run(self._machine.take(0.0))
         except InvariantViolation as violation:
