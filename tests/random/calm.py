@@ -20,6 +20,7 @@ from bloompy.ir.nodes import Program
 from bloompy.testing.confluence import check_confluence, runs_of
 from tests.random.programs import HEADER, Source, Statement, random_source
 
+BLOCK = 250
 OF_THE_OUTSIDE = ("input", "channel", "loopback", "stdio")
 
 
@@ -267,9 +268,13 @@ def campaign(first: int, number: int, runs: int = 25, family: str = "calm", flag
 @click.option("--flagged", is_flag=True, help="search also for differences in programs with points of order")
 def main(programs: int, first_seed: int, runs: int, family: str, flagged: bool) -> None:
     """Try what the analysis of order claims."""
-    counts, wrong = campaign(first_seed, programs, runs, family, flagged)
-    print("\n\n".join(wrong))
-    print(", ".join(f"{name}: {number}" for name, number in sorted(counts.items())))
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    for first in range(first_seed, first_seed + programs, BLOCK):
+        found, stories = campaign(first, min(BLOCK, first_seed + programs - first), runs, family, flagged)
+        counts.update(found)
+        wrong += stories
+        print(*stories, f"{counts.total()}: {', '.join(f'{name}: {number}' for name, number in sorted(counts.items()))}", sep="\n", flush=True)
     sys.exit(1 if wrong else 0)
 
 
