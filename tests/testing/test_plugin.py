@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -10,7 +12,14 @@ from signal import SIGINT
 
 import pytest
 
+import bloompy
+
 pytest_plugins = ["pytester"]
+
+# What a run of pytest in this process loads first, is forgotten after it: loaded again, its classes would be others.
+for module in pkgutil.walk_packages(bloompy.__path__, "bloompy."):
+    if not module.name.startswith(("bloompy.tools", "bloompy.__main__")):
+        importlib.import_module(module.name)
 
 PROGRAM = '''
 import pytest
@@ -264,6 +273,14 @@ def test_a_failure_with_the_fixture_is_reported_and_comes_again(run, pytester):
     assert word_of(again) == word_of(result)
 
 
+@pytest.mark.parametrize(("option", "whole"), [("-q", False), ("--full-trace", True)])
+def test_a_failure_inside_the_simulation_shows_the_lines_of_the_test(run, option, whole):
+    result = run("def test_it(sim):\n    say(sim, 500)\n", option)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">*sim.run(for_s=0.05)", "*why:*"])
+    assert ("simulation.py:" in result.stdout.str()) == whole
+
+
 def test_what_the_fixture_declares_must_be_reached(run):
     result = run("def test_it(sim):\n    sim.sometimes('never', False)\n\ndef test_that(sim):\n    sim.sometimes('now')\n")
     result.assert_outcomes(failed=1, passed=1)
@@ -486,7 +503,7 @@ CALLS = []
 @random_faults(runs=3)
 def test_it(sim):
     CALLS.append(sim)
-    if len(CALLS) > 2:
+    if len(CALLS) == 4:
         raise KeyboardInterrupt
     sim.integer(0, 1000)
     raise ValueError("wrong")

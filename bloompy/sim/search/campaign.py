@@ -145,7 +145,9 @@ def campaign(
             outcome = run_once(test, plan)
             found.add(outcome)
             if outcome.failed:
-                found.failure = Shrunk(outcome=traced(test, outcome), before=outcome, runs=0, seconds=0.0, complete=False)
+                found.failure = Shrunk(outcome=outcome, before=outcome, runs=0, seconds=0.0, complete=False)
+                outcome = traced(test, outcome)
+                found.failure = Shrunk(outcome=outcome, before=outcome, runs=0, seconds=0.0, complete=False)
                 break
             if on_run is not None:
                 on_run(found)

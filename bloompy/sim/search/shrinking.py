@@ -6,6 +6,7 @@ TSE 2002). Leaving a decision out gives a milder run, since each is named by its
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,13 +80,16 @@ def shrink(test: Test, outcome: Outcome, *, runs: int = RUNS, time_limit_s: floa
         pass
     except KeyboardInterrupt:
         interrupted = True
+    best = search.best or outcome
+    with contextlib.suppress(KeyboardInterrupt):  # pressed twice
+        best = traced(test, best)
     return Shrunk(
-        outcome=traced(test, search.best or outcome),
+        outcome=best,
         before=outcome,
         runs=search.runs,
         seconds=time.monotonic() - start,
         complete=complete,
-        repeats=search.best is not None,
+        repeats=search.best is not None or not complete,
         interrupted=interrupted,
     )
 

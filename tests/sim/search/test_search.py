@@ -132,7 +132,7 @@ def test_ctrl_c_while_shrinking_keeps_the_failure():
 
     def test(sim):
         calls.append(sim)
-        if len(calls) > 2:
+        if len(calls) == 4:
             raise KeyboardInterrupt
         sim.integer(0, 1000)
         raise ValueError("wrong")
@@ -140,7 +140,8 @@ def test_ctrl_c_while_shrinking_keeps_the_failure():
     found = campaign(test, runs=10)
     assert found.interrupted
     assert found.failure is not None
-    assert not found.failure.complete
+    assert (found.failure.complete, found.failure.interrupted, found.failure.repeats) == (False, True, True)
+    assert len(calls) == 5  # once more, for the trace
     with pytest.raises(ValueError, match="wrong"):
         found.check()
 
