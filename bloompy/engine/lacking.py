@@ -24,7 +24,7 @@ from bloompy.ir.walk import free_names, walk
 DEPTH = 8
 """How often what is missing is asked for in turn."""
 
-_QUESTIONS = 12
+_QUESTIONS = 10
 """So many rows are asked for in all."""
 
 _FOLLOWED = 3
@@ -102,6 +102,8 @@ class _Search:
         attempts.sort(key=lambda one: -one[0].reached)
         found = [attempt for attempt, _, _, _ in attempts]
         for i, tried in enumerate(attempts[:_FOLLOWED]):
+            if i and tried[0].how == "message":  # one sender says enough of what nobody sent
+                break
             if depth > 1 and len(self.seen) < _QUESTIONS and tried[0].reached == attempts[0][0].reached:
                 found[i] = self._followed(*tried, depth=depth - 1)
         pattern = pattern_text(prover.program, collection, known)

@@ -13,6 +13,9 @@ _PREMISES = 12
 _ALTERNATIVES = 4
 """Alternative derivations of one row that are shown."""
 
+_ATTEMPTS = 4
+"""Rules that did not derive a row that are shown."""
+
 _LINES = 400
 
 _WALL_CLOCK = 1e8
@@ -167,12 +170,15 @@ def _why_not(asked: WhyNot, indent: str) -> Iterator[str]:
     where = f"tick {asked.tick} of {asked.node}" if asked.tick else f"{asked.node}"
     yield f"{indent}{asked.pattern} does not hold in {where}"
     yield from (f"{indent}  {reason}" for reason in asked.reasons)
-    for number, attempt in enumerate(asked.attempts):
+    shown = [one for number, one in enumerate(asked.attempts) if number < _ATTEMPTS or one.below is not None]
+    for number, attempt in enumerate(shown):
         yield f"{indent}  {'nearest: ' if not number and len(asked.attempts) > 1 else ''}{title(attempt)}"
         steps = attempt.steps if not number or attempt.below is not None else attempt.steps[-1:]
         yield from (f"{indent}    {'✓' if step.met else '✗'} {step.text}{f':  {step.said}' if step.said else ''}" for step in steps)
         if attempt.below is not None:
             yield from _why_not(attempt.below, f"{indent}      ")
+    if left := len(asked.attempts) - len(shown):
+        yield f"{indent}  and {left:,} more, less near"
 
 
 def title(attempt: Attempt) -> str:

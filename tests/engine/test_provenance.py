@@ -428,6 +428,26 @@ def test_rules_of_the_tick_before_are_asked_too():
     assert [step.met for step in found.nearest.steps] == [True, False]
 
 
+def test_of_all_bindings_that_came_nearest_counts():
+    class Joins(Bloom):
+        a = table("x, k")
+        b = table("k")
+        c = scratch("k")
+
+        @rule
+        def go(self):
+            self.c <= ((y.k,) for x in self.a if x.x > 1 for y in self.b if y.k == x.k)
+
+    program = Joins(provenance=True)
+    program.a.insert((1, "k"), (2, "k"), (0, "k"))
+    program.tick()
+    nearest = program.why_not("c", "k").nearest
+    assert [step.met for step in nearest.steps] == [True, True, False]
+    assert nearest.steps[0].said == "a(2, 'k')"
+    assert nearest.missing == "b('k')"
+    assert nearest.reached == 0.4
+
+
 def test_what_an_expression_raises_is_told():
     class Raises(Bloom):
         a = table("x")
