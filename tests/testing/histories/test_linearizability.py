@@ -297,6 +297,13 @@ def test_a_model_that_fails_says_where():
         linearizable(History([Operation("a", "write", {"a": 1}, start_s=0, end_s=1)]), models.register())
 
 
+def test_who_releases_a_lock_must_hold_it():
+    steps = [("a", "acquire"), ("a", "release"), ("b", "acquire")]
+    history = [Operation(process, function, start_s=2 * i, end_s=2 * i + 1) for i, (process, function) in enumerate(steps)]
+    assert linearizable(History([*history, Operation("b", "release", start_s=8, end_s=9)]), models.lock())
+    assert linearizable(History([*history, Operation("a", "release", start_s=8, end_s=9)]), models.lock()).valid is False
+
+
 def test_one_process_may_hold_a_lock_twice_only_if_the_model_says_so():
     history = History([Operation("a", "acquire", start_s=0, end_s=1), Operation("b", "release", start_s=2, end_s=3)])
     assert linearizable(history, models.lock()).valid is False

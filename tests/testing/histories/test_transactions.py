@@ -235,6 +235,12 @@ def test_each_anomaly_is_found_by_its_name(name):
     assert level not in found.levels
 
 
+@pytest.mark.parametrize(("read", "kind"), [("rx21", "incompatible order"), ("rx2", "incompatible order"), ("rx132", "G0")])
+def test_what_one_transaction_appended_is_read_together_and_in_its_order(read, kind):
+    assert kind in isolated(history("ax1 ax2", "ax3", read), "read uncommitted").kinds
+    assert isolated(history("ax1 ax2", "ax3", "rx123"), "serializable")
+
+
 def test_write_skew_is_snapshot_isolated_and_not_serializable():
     skew, _ = ANOMALIES["G2-item"]
     assert snapshot_isolated(skew)

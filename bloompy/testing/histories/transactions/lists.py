@@ -133,6 +133,24 @@ class Lists:
             if longest.value[: len(read.value)] != read.value:
                 self._wrong("incompatible order", f"{longest}, but {read}", longest.transaction, read.transaction)
                 return None
+        self._appended_in_order(longest)
+        self._appended_to_aborted(longest)
+        return longest.value
+
+    def _appended_in_order(self, longest: Read) -> None:
+        """What one transaction appended is there in its order, up to some element."""
+        seen: dict[Transaction, list[Any]] = {}
+        for element in longest.value:
+            writer = self._writers.get((longest.key, element))
+            if writer is not None and not writer.aborted:
+                seen.setdefault(writer, []).append(element)
+        for writer, elements in seen.items():
+            if writer.writes(longest.key)[: len(elements)] != elements:
+                text = f"{longest}, of which {writer.name} appended {literal(tuple(elements))} in another order, or more before"
+                self._wrong("incompatible order", f"{text}: {writer.operation}", longest.transaction, writer)
+
+    def _appended_to_aborted(self, longest: Read) -> None:
+        key = longest.key
         aborted = [element for element in longest.value if self._aborted(key, element)]
         for element in aborted[:1]:
             after = longest.value[longest.value.index(element) + 1 :]
@@ -142,7 +160,6 @@ class Lists:
                 what = f"was appended to a version with {literal(element)}, of {writer.name}, which failed"
                 text = f"{longest}: {literal(kept[0])}, of {other.name}, {what}"
                 self._wrong("dirty update", text, other, writer)
-        return longest.value
 
     def _aborted(self, key: Any, element: Any) -> bool:
         writer = self._writers.get((key, element))
