@@ -10,13 +10,12 @@ from collections import Counter
 
 from benchmarks.measure import Figure, WrongResult, command
 from bloompy import rule
-from bloompy.sim import EvaluatorPool, Faults, Simulation
+from bloompy.sim import Faults, Simulation
+from bloompy.sim.search.campaign import campaign
 from bloompy.std.two_phase_commit import Coordinator, Participant
 
 PARTICIPANTS = ("p", "q", "r")
 FAULTS = Faults.mix(partition_s=(0.01, 0.5), down_s=(0.0, 0.5), pause_s=(0.01, 0.5))
-POOL = EvaluatorPool()
-"""As every campaign has one."""
 FAULTY_S = 1.0
 """Seconds of virtual time in which things go wrong."""
 
@@ -29,32 +28,25 @@ class Voter(Participant):
         self.vote <= ((a.coordinator, a.tx, a.work) for a in self.ask)
 
 
-def schedule(seed: int, trace: bool = True) -> Simulation:
+def transaction(sim: Simulation) -> None:
     """One run: a transaction of one coordinator and three participants, with faults for a second; then it must end.
 
     Raises:
         WrongResult: if two nodes decided differently.
         SimulationError: if it did not end.
     """
-    sim = Simulation(seed, faults=FAULTS, trace=trace, pool=POOL)
     coordinator = sim.add(Coordinator, "c", timeout_s=0.8)
     nodes = [sim.add(Voter, name) for name in PARTICIPANTS]
     coordinator.submit.insert(*((1, name, not sim.chance(0.1)) for name in PARTICIPANTS))
 
-    def atomic() -> None:
-        found = {row.commit for node in nodes if node.up for row in node.decided}
-        if len(found) > 1:
-            raise WrongResult(f"seed {seed}: committed and aborted")
-
     def ended() -> bool:
         return all(node.up and not len(node.prepared) for node in nodes) and coordinator.up and not len(coordinator.owed)
 
-    sim.always(atomic)
     sim.run(until=FAULTY_S)
     sim.calm()
     sim.run_until(ended, limit_s=10.0)
-    sim.close()
-    return sim
+    if len({row.commit for node in nodes for row in node.decided}) > 1:
+        raise WrongResult("committed and aborted")
 
 
 def measured(runs: int, rounds: int, trace: bool) -> tuple[float, Counter[str]]:
@@ -63,15 +55,17 @@ def measured(runs: int, rounds: int, trace: bool) -> tuple[float, Counter[str]]:
     faults: Counter[str] = Counter()
     for number in range(rounds):
         start = time.process_time()
-        for seed in range(number * runs, (number + 1) * runs):
-            faults += schedule(seed, trace).counts
+        found = campaign(transaction, runs=runs, first_seed=number * runs, faults=FAULTS, options={"trace": trace})
         rates.append(runs / (time.process_time() - start))
+        if found.failure is not None:
+            raise WrongResult(str(found))
+        faults += found.counts
     return statistics.median(rates), faults
 
 
 def figures(small: bool = False) -> list[Figure]:
     runs, rounds = (10, 1) if small else (200, 5)
-    schedule(0)  # what is made once for the classes is no matter of schedules
+    measured(2, 1, trace=False)  # what is made once for the classes is no matter of schedules
     rate, faults = measured(runs, rounds, trace=False)
     traced, _ = measured(runs, rounds, trace=True)
     injected = sum(faults[kind] for kind in FAULTS.kinds) / (runs * rounds)

@@ -19,6 +19,7 @@ from attrs import define, field
 from bloompy.errors import InjectedNothing, NeverReached
 from bloompy.sim.faults import Faults
 from bloompy.sim.pool import EvaluatorPool
+from bloompy.sim.search.collecting import collecting
 from bloompy.sim.search.running import Outcome, Plan, Test, run_once, traced
 from bloompy.sim.search.shrinking import RUNS, TIME_LIMIT_S, Shrunk, shrink
 
@@ -141,7 +142,7 @@ def campaign(
     end = float("inf") if time_limit_s is None else start + time_limit_s
     plans = _plans(found, runs, first_seed, mix, {"pool": EvaluatorPool(), **given})
     try:
-        for plan in plans:
+        for plan in collecting(plans):
             outcome = run_once(test, plan)
             found.add(outcome)
             if outcome.failed:
