@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from bloompy import Bloom, agg, bootstrap, channel, exec_source, interface, lattice, loopback, module, param, periodic, rule, scratch, table
+from bloompy import (
+    Bloom,
+    Node,
+    agg,
+    bootstrap,
+    channel,
+    exec_source,
+    interface,
+    lattice,
+    loopback,
+    module,
+    param,
+    periodic,
+    rule,
+    scratch,
+    table,
+)
 from bloompy.engine.codegen import Codegen
 from bloompy.errors import UsageError
 from bloompy.program import machine_of
@@ -23,6 +41,9 @@ class Routes(Bloom):
         self.path <= ((l.src, p.dst, l.dst, l.cost + p.cost)
                       for l in self.link for p in self.path if l.dst == p.src and l.cost + p.cost < self.limit)
         self.best <= ((p.src, p.dst, agg.min(p.cost)) for p in self.path)
+
+
+FIRST_LINE = Routes.program_ir.rules[0].span.line
 
 
 @pytest.fixture
@@ -48,7 +69,7 @@ def test_a_derived_row_leads_back_to_what_was_inserted(routes):
     [derivation] = found.derivations[found.root]
     assert derivation.premises[0].text == "path('a', 'c', 'b', 3)"
     assert derivation.rule.label == "Routes.paths"
-    assert derivation.rule.place.endswith("test_provenance.py:25")
+    assert derivation.rule.place.endswith(f"test_provenance.py:{FIRST_LINE + 3}")
 
 
 def test_a_row_that_was_read_knows_its_collection(routes):
@@ -67,10 +88,10 @@ def test_the_tree_is_printed_with_rules_and_lines(routes):
     lines = str(routes.why("path", ("a", "c", "b", 3))).splitlines()
     assert lines == [
         "path('a', 'c', 'b', 3), tick 1 of local (1 s)",
-        "  by Routes.paths, test_provenance.py:23",
+        f"  by Routes.paths, test_provenance.py:{FIRST_LINE + 1}",
         "  ├ link('a', 'b', 1): inserted from outside",
         "  └ path('b', 'c', 'c', 2)",
-        "      by Routes.paths, test_provenance.py:22",
+        f"      by Routes.paths, test_provenance.py:{FIRST_LINE}",
         "      ├ link('b', 'c', 2): inserted from outside",
         "      └ no closed('b')",
     ]
@@ -281,6 +302,16 @@ def test_the_other_evaluator_is_recorded_as_well():
     program.link.insert(("a", "b", 1))
     program.tick()
     assert len(program.why("best", ("a", "b")).inputs) == 1
+
+
+def test_a_program_that_a_node_runs_can_be_asked():
+    program = Routes(provenance=True)
+    with Node(program):
+        program.link.insert(("a", "b", 1))
+        deadline = time.monotonic() + 30
+        while ("a", "b") not in program.best and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert [fact.text for fact in program.why("best", ("a", "b")).inputs] == ["link('a', 'b', 1)"]
 
 
 def test_a_tick_that_failed_has_not_happened(routes):
