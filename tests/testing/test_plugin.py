@@ -462,11 +462,11 @@ def test_programs_stepped_by_hand_are_covered_and_counting_ends(run):
 # --- processes of its own ---------------------------------------------------------------------------------------
 
 
-def test_it_works_over_several_processes(pytester):
+def test_it_works_in_another_process(pytester):
     pytest.importorskip("xdist")
     more = "@random_faults(runs=2, faults=Faults())\ndef test_late(sim):\n    sim.add(Broadcast, 'a').log.insert((5,))\n    sim.run(for_s=1)\n"
     pytester.makepyfile(test_it=PROGRAM + LOSSY + COVERED + more)
-    result = pytester.runpytest_subprocess("-n", "2", "-v", "--bloompy-coverage", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-n", "1", "-v", "--bloompy-coverage", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=1, passed=2)
     result.stdout.fnmatch_lines(["*bloompy: a failing run*", "  the 1st frame from a to b is lost"])
     result.stdout.fnmatch_lines(["*bloompy: campaigns*"])
