@@ -85,8 +85,9 @@ class Two(Bloom):
 
 
 @pytest.mark.parametrize(("network", "ends"), [("fifo", {(2, 1)}), ("bag", {(2, 1), (1, 2)})])
-def test_a_fifo_keeps_the_order_of_two_ticks(network: Any, ends: Any) -> None:
-    model = Model(network, atomic=True)
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_fifo_keeps_the_order_of_two_ticks(network: Any, ends: Any, atomic: bool) -> None:
+    model = Model(network, atomic=atomic)
     model.add(Two, "a")
     model.add(Last, "b")
     model.input("a", "go", (True,))
