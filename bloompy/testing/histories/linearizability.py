@@ -226,5 +226,5 @@ def _why_unknown(open_: Mapping[Hashable, Found], keys: int, made: int) -> str:
     others = f", and {len(open_) - 1:,} more of {keys:,} keys are open" if len(open_) > 1 else ""
     return (
         f"the budget was spent after {made:,} configurations; of the {found.steps:,} completed operations{which} the first "
-        f"{found.furthest:,} can be placed{others}. Give more configurations or a longer limit_s, or more keys"
+        f"{found.furthest:,} can be placed{others}. Give more configurations or a longer limit_s, or spread the operations over more keys"
     )
