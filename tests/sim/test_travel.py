@@ -111,6 +111,23 @@ def test_a_fork_after_a_tick_decides_what_becomes_of_what_the_tick_sent() -> Non
     assert not forked.failed
 
 
+def test_a_tick_of_a_later_incarnation_is_meant_where_it_is_said() -> None:
+    def test(sim: Simulation) -> None:
+        pings(sim)
+        sim["b"].restart()
+        pings_on(sim)
+
+    def pings_on(sim: Simulation) -> None:
+        sim["a"].put.insert(("b", "m9"))
+        sim.run(for_s=1.0)
+
+    run = run_once(test)
+    times: list[float] = []
+    for moment in (("b", 2), ("b", 2, 2)):
+        fork(test, run, moment, then=lambda sim: times.append(sim.now))
+    assert times[0] < 3.0 <= times[1]
+
+
 def test_faults_by_hand_from_a_moment_on() -> None:
     run = run_once(pings)
     forked = fork(pings, run, 0.5, then=lambda sim: sim.partition("a", "b"))
