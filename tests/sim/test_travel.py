@@ -193,3 +193,13 @@ def test_a_decorated_test_is_forked_as_it_was_written() -> None:
     assert not run.failed
     assert "only ['m0']" in str(fork(decorated, run, 0.5, then=lambda sim: sim.partition("a", "b")).error)
     assert "only ['m0']" in str(fork(decorated, run, ("a", 2), [DROP_SECOND, DROP_THIRD]).error)
+
+
+def test_waiting_for_the_moment_does_not_keep_a_run_from_settling() -> None:
+    def test(sim: Simulation) -> None:
+        sim.add(Ping, "a").put.insert(("b", "m"))
+        sim.add(Ping, "b")
+        sim.settle()
+
+    with pytest.raises(UsageError, match=r"did not reach 5 s"):
+        fork(test, run_once(test), 5.0)
