@@ -7,12 +7,12 @@ the past has them replayed: the default evaluator runs them once more, and what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
 from bloompy.engine.codegen import Codegen
-from bloompy.engine.tick import Batch, Commit, Durable, Environment, Evaluator, PlainRow, Tick
+from bloompy.engine.tick import Batch, Commit, Durable, Environment, Evaluator, PlainRow, Telling, Tick, Waiting
 from bloompy.engine.timeline import Rows, Timeline
 from bloompy.errors import InvariantViolation
 from bloompy.ir.nodes import Program
@@ -70,6 +70,10 @@ class Recording:
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something."""
         return self._evaluator.pending()
+
+    def waiting(self) -> Mapping[str, Mapping[Key, Waiting]]:
+        """As of `Telling`."""
+        return cast(Telling, self._evaluator).waiting()
 
     def workings(self) -> Workings:
         """What it shows of itself."""

@@ -650,3 +650,11 @@ def test_functions_make_programs_and_tables_take_inputs() -> None:
     found = model.explore()
     assert {len(view["a"].put) for view in found.ended()} == {0, 1}
     assert (found.states, found.ends) == (5, 2)
+
+
+@pytest.mark.parametrize("option", ["debug", "profile", "provenance"])
+def test_instances_with_other_options_are_explored_alike(option: str) -> None:
+    model = Model(atomic=True)
+    model.add(lambda me: Steps(me, **{option: True}), "a")
+    model.input("a", "put", (1,))
+    assert model.explore().states == 2
