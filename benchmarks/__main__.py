@@ -18,7 +18,7 @@ NAMES = [
     "closure", "tc", "sg", "apsp", "points_to", "triangles",  # bulk fixpoints
     "memory",
     "requests", "group_commit", "wordcount",  # processes
-    "linearizability", "exploration", "provenance", "lineage",
+    "linearizability", "exploration", "provenance", "lineage", "schedules",
 ]  # fmt: skip
 
 
