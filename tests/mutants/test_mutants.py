@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 
 import pytest
+from attrs import evolve
 
+from .__main__ import main
 from .mutant import Mutant
 from .searching import search
 from .table import mutants
@@ -62,3 +64,19 @@ def test_nearly_all_mutants_are_found_with_few_faults_and_replayed() -> None:
     assert len(caught) >= 0.95 * len(WRONG), [f"{one.mutant.subject.name}: {one.mutant.name}: {one.verdict}" for one in found if not one.right]
     assert all(one.replayed for one in caught)
     assert statistics.median(one.faults for one in caught) <= 3
+
+
+def test_the_command_prints_the_table_and_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["timers: a timer may expire early", "timers: (right)", "--runs", "5", "--verbose"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 1 mutants found (100.0%), 0 false alarms in 1 rows" in printed
+    assert "1 of 1 counterexamples replayed the same" in printed
+    assert "+ if r.due <= b.time + self.resolution_s" in printed
+
+
+def test_a_right_version_that_should_fail_is_told_as_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    row = next(row for row in ROWS if row.subject.name == "timers" and not row.edits)
+    missed = search(evolve(row, name="nothing is wrong", breaks="agreement"), runs=3)
+    assert (missed.verdict, missed.right) == ("NOT FOUND", False)
+    wrong = search(evolve(next(row for row in EASY if row.subject.name == "timers"), breaks="agreement"), runs=5)
+    assert wrong.verdict == "WRONG", "it fails, but not by the property that was named"
