@@ -50,7 +50,6 @@ class Codegen:
         self._rebuilt = False
         self._profile = _profile() if environment.profile else None
         self._functions: dict[int, Derive] = {}
-        self._sized: set[int] = set()
         self._build()
 
     def reset(self) -> bool:
@@ -61,9 +60,12 @@ class Codegen:
         if self._staged or self._profile is not None or any(isinstance(one, Loaded) for one in self._relations.values()):
             return False
         for relation in self._relations.values():
-            relation.reset()
+            if relation.name in self._ever or relation.indexes:
+                relation.reset()
         for fixpoint in self._fixpoints:
-            fixpoint.reset(self._sized)
+            fixpoint.reset()
+        self._ever.clear()
+        self._sizes.forget()
         self._pending, self._ahead, self._first, self._rebuilt = {}, {}, True, False
         self._passing.clear()
         self.on_violation = None
@@ -86,7 +88,8 @@ class Codegen:
             if schema.lattices:
                 relation.growing, relation.base = schema, self._relations.get(f"{relation.name}!")
         self._schemas = prepared.schemas
-        layouts = prepared.layouts(self.environment.parameters, Measured(self._relations))
+        self._sizes = Measured(self._relations)
+        layouts = prepared.layouts(self.environment.parameters, self._sizes)
         tables = [one.name for one in lowered.relations.values() if one.kind is Kind.TABLE]
         self._nothing = {name: Pending.of(name, self._schemas[name], ()) for name in tables}
         self._workspace = Workspace(self._relations, self._schemas, layouts, self.environment, self._constants)
@@ -104,6 +107,7 @@ class Codegen:
         self._sinks = _Sinks(lowered)
         self._durable = [collection.name for collection in self.program.collections if collection.durable]
         self._touched: dict[str, Relation] = {}
+        self._ever: dict[str, Relation] = {}  # touched since the start, for `reset`
         self._passing: list[Relation] = []
         self._queue: list[int] = []
         self._queued: set[int] = set()
@@ -115,7 +119,7 @@ class Codegen:
     def restore(self, tables: Mapping[str, list[PlainRow]]) -> None:
         """Fill durable tables before the first tick."""
         for name, rows in tables.items():
-            relation = self._relations[name]
+            relation = self._ever[name] = self._relations[name]
             relation.rows = {relation.key(row): row for row in rows}
 
     def read(self, collection: str) -> Mapping[Key, PlainRow]:
@@ -350,6 +354,7 @@ class Codegen:
         self._forget()
 
     def _forget(self) -> None:
+        self._ever.update(self._touched)
         self._updated.clear()
         self._touched.clear()
         self._queue.clear()
@@ -429,11 +434,10 @@ class Codegen:
 
         scope = self.environment.scopes.get(derivation.rule.scope, _NO_NAMES)
         template = self._prepared.template(derivation, variant, tuple(scope.closure), self._workspace.layouts)
-        if template.sized:
-            self._sized.add(id(derivation))
         function = self._functions.get(id(template))  # the template lives as long as what is prepared
         if function is None:
             function = self._functions[id(template)] = template.bind(Instance(self._workspace, scope, conflict))
+            function.asked = template.asked  # type: ignore[attr-defined]
         return function if self._profile is None else self._profile.counting(derivation, variant, function)
 
     def _conflict(self, relation: Relation, held: PlainRow, row: PlainRow, rule: Rule | None = None) -> KeyConflict:

@@ -6,7 +6,7 @@ Transient rules follow, driven by the rows of this tick.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 from bloompy.engine.counting import Conflict, Counting, Touch
@@ -98,21 +98,15 @@ class Fixpoint:
         ):
             self.update = Passing(relations[0], self.transient, touch).update  # type: ignore[method-assign]  # and most others this
 
-    def reset(self, sized: Collection[int]) -> None:
-        """Be as at the start.
-
-        Args:
-            sized: ids of the derivations with functions that depend on the sizes of tables; these are made anew.
-        """
+    def reset(self) -> None:
+        """Be as at the start."""
         for part in self.parts:
             part.reset()
         self.recursion.clock = 0
         if self.filling is not None:
             self.filling.reset()
         for runner in self.runners:
-            if id(runner.derivation) in sized:
-                runner.functions.clear()
-                runner.lists.clear()
+            runner.reset()
 
     @property
     def upkeep(self) -> str:

@@ -104,6 +104,10 @@ class Measured:
             self._known[relation, columns] = size
         return size
 
+    def forget(self) -> None:
+        """Measure anew."""
+        self._known.clear()
+
     def copy(self) -> Measured:
         """One that knows as much, to ask without leaving a trace."""
         return Measured(self._relations, self._known)

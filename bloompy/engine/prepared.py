@@ -71,7 +71,7 @@ class Prepared:
 
         checked = self.lowered.relations[derivation.head].checked
         template = Generator(derivation, self.schemas, evolve(layouts, sizes=sizes), closure, checked).template(variant)
-        template = evolve(template, sized=bool(asked))
+        template = evolve(template, asked=asked)
         known.append((asked, template))
         return template
 

@@ -47,6 +47,7 @@ class Runner:
     compile: Callable[[Derivation, Variant], Derive]
     functions: dict[Any, Derive] = field(factory=dict)
     lists: dict[int | None, Derive] = field(factory=dict)
+    _kept: dict[Any, Derive] = field(factory=dict)
 
     @classmethod
     def of(
@@ -174,8 +175,21 @@ class Runner:
             raise
 
     def _compiled(self, key: Any, variant: Variant) -> Derive:
-        function = self.functions[key] = self.compile(self.derivation, variant)
+        kept = self._kept.get(key)
+        function = kept if kept is not None and self._fits(kept) else self.compile(self.derivation, variant)
+        self.functions[key] = function
         return function
+
+    def _fits(self, function: Any) -> bool:
+        """Whether a function from before `reset` would be planned the same now."""
+        sizes = self.workspace.layouts.sizes
+        return all(sizes(*at) == size for at, size in function.asked.items())
+
+    def reset(self) -> None:
+        """Be as at the start; functions are kept for as long as tables have the sizes that their plans depend on."""
+        self._kept.update(self.functions)
+        self.functions.clear()
+        self.lists.clear()
 
     # -- errors
 

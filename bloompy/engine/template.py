@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from bloompy.engine.plan import Layouts
 from bloompy.engine.relation import Relation
@@ -67,13 +67,13 @@ class Template:
         code: defines a factory, which takes what differs between instances and returns the function.
         closure: names of the rule's closure, the factory's first arguments.
         outer: how to find the others, in order.
-        sized: its plan depends on how large tables were when it was made.
+        asked: how large tables were of which its plan depends: by relation and columns.
     """
 
     code: CodeType
     closure: tuple[str, ...]
     outer: tuple[Callable[[Instance], Any], ...]
-    sized: bool = False
+    asked: Mapping[tuple[str, tuple[int, ...]], float] = Factory(dict)
 
     def bind(self, instance: Instance) -> Derive:
         """The function of an instance."""
