@@ -87,6 +87,7 @@ class Run:
         node, incarnation: which.
         batches, ticks, times: of its ticks.
         blank: it began with an empty disk.
+        ended: its crash or stop.
     """
 
     node: str
@@ -95,6 +96,7 @@ class Run:
     ticks: list[Tick] = field(factory=list)
     times: list[float] = field(factory=list)
     blank: bool = False
+    ended: Event | None = None
 
 
 @define
@@ -144,8 +146,12 @@ class Cluster:
                         waiting.setdefault((channel, row), []).append(event)
             case "drop" | "refuse" | "hold" | "release" | "duplicate":
                 self._fate(event)
-            case "crash" | "fault" if "disk" in event.text and "lost" in event.text:
-                self._wiped.add(event.node)
+            case "crash" | "stop" | "fault":
+                if "disk" in event.text and "lost" in event.text:
+                    self._wiped.add(event.node)
+                run = self.runs.get((event.node, event.incarnation))
+                if run is not None and event.kind != "fault":
+                    run.ended = event
 
     def _fate(self, event: Event) -> None:
         letter = self.letters.get(event.frame)
@@ -267,8 +273,20 @@ class Cluster:
         if found:
             more = [f"and {len(found) - _SHOWN:,} more before"] if len(found) > _SHOWN else []
             return [self._told(letter, channel, known, prover, now) for letter in found[-_SHOWN:]] + more, []
+        kept = list(self._unsent(channel, prover.node, known, now))
+        if kept:
+            return kept[:_SHOWN], []
         senders = [one for one in self._senders(channel, prover, now) if one[1] > 0]
         return ["no such message was sent to it by then"], senders
+
+    def _unsent(self, channel: str, node: str, known: Mapping[int, Any], now: float) -> Iterator[str]:
+        """Ticks that had such a row to send, of nodes that crashed before they sent it."""
+        for run in self.runs.values():
+            for i, (tick, time) in enumerate(zip(run.ticks, run.times, strict=True), 1):
+                rows = [row for row in tick.sent.get(channel, ()) if all(row[at] == value for at, value in known.items())]
+                if rows and time <= now and run.node != node and run.ended is not None:
+                    down = run.ended.time
+                    yield f"tick {i} of {run.node} was to send it at {time:.6g} s, and {run.node} went down before, at {down:.6g} s"
 
     def _told(self, letter: Letter, channel: str, known: Mapping[int, Any], prover: Prover, now: float) -> str:
         sent = letter.sent

@@ -60,6 +60,12 @@ def test_a_message_that_came_to_a_node_that_was_down():
     assert "was lost at 0.501 s: the node is down" in reasons(told(sim), "c")
 
 
+def test_a_message_whose_sender_crashed_before_it_left():
+    sim = told(Simulation(schedule=Schedule((Decision("crash", ("a", "send", 2), [None, "crash"]),))))
+    assert "tick 2 of a was to send it at 0.5 s, and a went down before, at 0.5 s" in reasons(sim, "c")
+    assert "hello" in sim["b"].log
+
+
 def test_a_message_that_is_held_back():
     sim = Simulation()
     for name in "abc":
