@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from attrs import define, evolve, field, frozen
 
 from bloompy.engine import asking
-from bloompy.engine.provenance import Derivation, Fact, value_text
+from bloompy.engine.provenance import Derivation, Fact
 from bloompy.errors import OutcomeMissing, UsageError
 from bloompy.sim.node import SimNode
 from bloompy.sim.provenance import Cluster, cluster_of
@@ -392,12 +392,6 @@ def schedule_of(sim: Simulation) -> Schedule:
             place = event.node, "tick", ticks.get(event.node, 0)
             found["crash", place] = Decision("crash", place, [None, "crash"])
     return Schedule(tuple(found.values()))
-
-
-def described(goal: Goal) -> str:
-    """A goal, in words."""
-    node, collection, known = goal
-    return f"{collection}({', '.join(value_text(value) for _, value in known)}) at {node}"
 
 
 def _crash(sim: Simulation, node: str) -> Callable[[], None]:
