@@ -149,7 +149,7 @@ MUTANTS = (
         "what came early is lost in a crash (not durable)",
         volatile('early = table("src: str, seq: int -> no, payload", durable=True)'),
         breaks=("exactly once", "acknowledged once"),
-        faults=Faults(drop=0.2, delay=0.4, delay_s=(0.0, 0.5), crashes=2, down_s=(0.0, 0.1)),
+        faults=Faults(delay=0.5, delay_s=(0.1, 1.0), crashes=15, down_s=(0.0, 0.01)),
     ),
     mutant(
         FIFO,

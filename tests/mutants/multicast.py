@@ -46,12 +46,12 @@ MUTANTS = (
         breaks=("agreement", "validity"),
         faults=Faults(drop=0.4),
     ),
-    mutant(RELIABLE, "no deduplication", (" if (h.src, h.no) not in self.seen)", ")"), breaks="once"),
+    mutant(RELIABLE, "no deduplication", (" if (h.src, h.no) not in self.seen)", ")"), breaks=("once", "agreement")),
     mutant(
         RELIABLE,
         "forgets what it has received (not durable)",
         volatile('seen = table("src: str, no", durable=True)'),
-        breaks="once",
+        breaks=("once", "agreement"),
         faults=CRASHES,
     ),
     mutant(
