@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from bloompy.analysis import remedies, reporting
+from bloompy.analysis.dependencies import references
 from bloompy.analysis.lint import Finding, lint
 from bloompy.analysis.monotonicity import Obstacle, obstacles
 from bloompy.analysis.natures import CONSTANT, OUTSIDE, Natures
@@ -237,7 +238,7 @@ def _unreached(program: Program, points: Collection[Point], natures: Natures) ->
         new = {
             rule.head
             for rule in program.rules
-            if rule.head and rule.head not in reached and any(read.reference.collection in reached for read in natures.reads(rule))
+            if rule.head not in reached and any(one.collection in reached for one in references(rule, program.schemas))
         }
         reached |= new
         grown = bool(new)

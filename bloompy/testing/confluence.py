@@ -331,7 +331,6 @@ class _Execution:
     def wander(self, items: tuple[Item, ...], random: Random) -> None:
         """All in any order, some twice, and time passing."""
         self.under_way += items
-        self.under_way += [item for item in items if random.random() < 0.25]
         while self.under_way and len(self.ticks) < _MOST_TICKS:
             if random.random() < 0.3:
                 self.now += random.choice([0.1, 1.0, 5.0])
@@ -341,7 +340,7 @@ class _Execution:
             batch = random.sample(self.under_way, size)
             for item in batch:
                 self.under_way.remove(item)
-            again = [item for item in batch if item not in self.arrived and random.random() < 0.2]
+            again = [item for item in batch if item not in self.arrived and random.random() < 0.3]
             self.deliver(batch)
             self.under_way += again
         self.settle()

@@ -88,6 +88,22 @@ def test_tables_that_no_point_reaches_are_named():
     assert "The same in every run even so: voters" in str(report)
 
 
+def test_what_follows_from_the_clock_is_reached():
+    class Late(Bloom):
+        place = table("k")
+        number = interface.input("k")
+        open = scratch("k")
+        taken = table("k")
+
+        @rule
+        def take(self):
+            self.open <= (p for p in self.place if self.step > 2)
+            self.taken <= (n for n in self.number if n.k in self.open)
+
+    assert [one.kind for one in check(Late).points] == ["clock"]
+    assert check(Late).same == ()
+
+
 def test_nothing_is_the_same_where_a_tick_may_be_taken_back():
     class Two(carts.Store):
         keys = table("key")
