@@ -27,7 +27,7 @@ from bloompy.span import UNKNOWN, Span
 
 if TYPE_CHECKING:
     from bloompy.engine.explanation import Explanation
-    from bloompy.engine.provenance import Why, WhyNot
+    from bloompy.engine.provenance.answers import Why, WhyNot
     from bloompy.pictures.dataflow import Dataflow
 
 SHARED = frozenset({"dead_letter"})
@@ -215,7 +215,7 @@ class Bloom:
         Raises:
             UsageError: if it did not hold, or no record was kept.
         """
-        from bloompy.engine import asking  # asked for by few, at import by none
+        from bloompy.engine.provenance import asking  # asked for by few, at import by none
 
         machine: Machine = self._machine
         with machine.lock:
@@ -237,7 +237,7 @@ class Bloom:
         Raises:
             UsageError: if it does hold, or no record was kept.
         """
-        from bloompy.engine import asking, lacking
+        from bloompy.engine.provenance import asking, lacking
 
         machine: Machine = self._machine
         with machine.lock:
@@ -293,7 +293,7 @@ def _deliver(machine: Machine, channel: nodes.Collection, rows: list[tuple[Any, 
 
 
 def _recording(make: Callable[[nodes.Program, Environment], Evaluator]) -> Callable[[nodes.Program, Environment], Evaluator]:
-    from bloompy.engine.replay import Recording
+    from bloompy.engine.provenance.replay import Recording
 
     return Recording.of(make)
 

@@ -19,7 +19,7 @@ from bloompy.pictures.svg import document, element, text, text_width, title
 from bloompy.pictures.words import cut, number, one_line
 
 if TYPE_CHECKING:
-    from bloompy.engine.provenance import Attempt, Derivation, Fact, Why, WhyNot
+    from bloompy.engine.provenance.answers import Attempt, Derivation, Fact, Why, WhyNot
 
 SHOWN_FACTS = 60
 """How many facts a picture shows; those nearest to the row asked for."""
@@ -196,7 +196,7 @@ class DerivationPicture:
 
 def repr_of(value: object) -> str:
     """A value for a tooltip."""
-    from bloompy.engine.provenance import value_text
+    from bloompy.engine.provenance.answers import value_text
 
     return value_text(value)
 
@@ -335,6 +335,6 @@ def derivation_svg(answer: Why | WhyNot) -> str:
 
 def picture_of(answer: Why | WhyNot) -> DerivationPicture | WhyNotPicture:
     """The picture of what `why` or `why_not` answered."""
-    from bloompy.engine.provenance import Why
+    from bloompy.engine.provenance.answers import Why
 
     return DerivationPicture(answer) if isinstance(answer, Why) else WhyNotPicture(answer)

@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, evolve, field, frozen
 
-from bloompy.engine import asking
-from bloompy.engine.provenance import Derivation, Fact
+from bloompy.engine.provenance import asking
+from bloompy.engine.provenance.answers import Derivation, Fact
 from bloompy.errors import OutcomeMissing, UsageError
 from bloompy.sim.node import SimNode
 from bloompy.sim.provenance import Cluster, cluster_of

@@ -1,6 +1,6 @@
 """`why` and `why_not` over a simulated cluster: the trace of a run has the batches of all nodes, and who sent what to whom.
 
-Each incarnation of each node is replayed from its batches when it is asked about (`bloompy.engine.proving`); the trace joins them at
+Each incarnation of each node is replayed from its batches when it is asked about (`engine.provenance.proving`); the trace joins them at
 messages and at what a restart found on its disk.
 """
 
@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, field
 
-from bloompy.engine import asking, lacking
-from bloompy.engine.guided import pattern_text
-from bloompy.engine.provenance import Derivation, Fact, Message, Why, WhyNot
-from bloompy.engine.proving import Prover
-from bloompy.engine.replay import Replay
+from bloompy.engine.provenance import asking, lacking
+from bloompy.engine.provenance.answers import Derivation, Fact, Message, Why, WhyNot
+from bloompy.engine.provenance.guided import pattern_text
+from bloompy.engine.provenance.proving import Prover
+from bloompy.engine.provenance.replay import Replay
 from bloompy.engine.tick import Batch, PlainRow, Tick
 from bloompy.errors import UsageError
 from bloompy.program import machine_of

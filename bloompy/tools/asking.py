@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bloompy.engine.provenance import Why, WhyNot
+from bloompy.engine.provenance.answers import Why, WhyNot
 from bloompy.errors import BloomError, UsageError
 from bloompy.program import Bloom, machine_of
 from bloompy.schema import Schema

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bloompy import BloomError, exec_source
-from bloompy.engine.asking import prover_of
-from bloompy.engine.lacking import why_not
 from bloompy.engine.machine import Machine
-from bloompy.engine.provenance import Derivation, Fact
-from bloompy.engine.proving import Prover
+from bloompy.engine.provenance.answers import Derivation, Fact
+from bloompy.engine.provenance.asking import prover_of
+from bloompy.engine.provenance.lacking import why_not
+from bloompy.engine.provenance.proving import Prover
 from bloompy.engine.query import Query
 from bloompy.program import machine_of
 from tests.random.campaign import case, shown

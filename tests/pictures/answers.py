@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bloompy.engine.provenance import Absence, Attempt, Derivation, Fact, Message, RuleText, Step, Why, WhyNot
+from bloompy.engine.provenance.answers import Absence, Attempt, Derivation, Fact, Message, RuleText, Step, Why, WhyNot
 
 STORE = RuleText("Store.store", "examples/store.py:14", "self.kv <+- ((p.key, p.value) for p in self.put)")
 COPY = RuleText("Store.copy", "examples/store.py:15", "self.copy <~ ((q.address, p.key) for p in self.put for q in self.peer)")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloompy.engine.provenance import Absence, Attempt, Derivation, Fact, RuleText, Step, Why, WhyNot
+from bloompy.engine.provenance.answers import Absence, Attempt, Derivation, Fact, RuleText, Step, Why, WhyNot
 from bloompy.pictures.derivation import DerivationPicture, WhyNotPicture, derivation_svg, picture_of
 from tests.pictures.answers import STORE, chain, copied, lost
 from tests.pictures.test_spacetime import SVG, WORDS, texts, tooltips

@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 from attrs import evolve, field, frozen
 
 from bloompy.analysis.dependencies import aggregates, ranks_rows
-from bloompy.engine.provenance import value_text
+from bloompy.engine.provenance.answers import value_text
+from bloompy.engine.provenance.replay import Facts
+from bloompy.engine.provenance.timeline import Rows
 from bloompy.engine.query import Context, Missing, Names, Query
-from bloompy.engine.replay import Facts
 from bloompy.engine.support import ordered
 from bloompy.engine.tick import Batch, Environment, PlainRow
-from bloompy.engine.timeline import Rows
 from bloompy.ir.nodes import (
     Aggregate,
     Clause,

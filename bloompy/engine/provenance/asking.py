@@ -6,9 +6,9 @@ from collections import deque
 from typing import Any
 
 from bloompy.engine.machine import Machine
-from bloompy.engine.provenance import Derivation, Fact, Message, Why, value_text
-from bloompy.engine.proving import Prover
-from bloompy.engine.replay import Recording, Replay
+from bloompy.engine.provenance.answers import Derivation, Fact, Message, Why, value_text
+from bloompy.engine.provenance.proving import Prover
+from bloompy.engine.provenance.replay import Recording, Replay
 from bloompy.engine.tick import PlainRow
 from bloompy.errors import UsageError
 from bloompy.schema import Row, Schema

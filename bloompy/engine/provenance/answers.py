@@ -15,7 +15,7 @@ derivations; edges lead from a fact to its derivations and from each of these to
     derivation.bindings                  ((name, value), …) of the rule's variables
     derivation.summary                   one line of words
 
-How it is found: `bloompy.engine.proving`. Semantics: Green, Karvounarakis, Tannen, "Provenance semirings", PODS 2007; across ticks
+How it is found: `proving.py`. Semantics: Green, Karvounarakis, Tannen, "Provenance semirings", PODS 2007; across ticks
 and nodes: Alvaro, Rosen, Hellerstein, "Lineage-driven fault injection", SIGMOD 2015, section 4.
 """
 
@@ -224,12 +224,12 @@ class Why:
         return tuple(sorted(found, key=lambda one: (one.delivered, one.sent, one.source, one.target, one.frame)))
 
     def __str__(self) -> str:
-        from bloompy.engine.provenance_text import why_text
+        from bloompy.engine.provenance.text import why_text
 
         return why_text(self)
 
     def _repr_html_(self) -> str:
-        from bloompy.engine.provenance_text import why_html
+        from bloompy.engine.provenance.text import why_html
 
         return why_html(self)
 
@@ -307,12 +307,12 @@ class WhyNot:
                 yield from attempt.below.walk()
 
     def __str__(self) -> str:
-        from bloompy.engine.provenance_text import why_not_text
+        from bloompy.engine.provenance.text import why_not_text
 
         return why_not_text(self)
 
     def _repr_html_(self) -> str:
-        from bloompy.engine.provenance_text import why_not_html
+        from bloompy.engine.provenance.text import why_not_html
 
         return why_not_html(self)
 

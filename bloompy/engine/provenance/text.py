@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from bloompy.engine.provenance import Absence, Attempt, Derivation, Fact, Why, WhyNot, printable, value_text
+from bloompy.engine.provenance.answers import Absence, Attempt, Derivation, Fact, Why, WhyNot, printable, value_text
 
 _PREMISES = 12
 """Premises of one derivation that are shown."""

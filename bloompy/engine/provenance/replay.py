@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, cast
 from attrs import evolve
 
 from bloompy.engine.codegen import Codegen
+from bloompy.engine.provenance.timeline import Rows, Timeline
 from bloompy.engine.tick import Batch, Commit, Durable, Environment, Evaluator, PlainRow, Telling, Tick, Waiting
-from bloompy.engine.timeline import Rows, Timeline
 from bloompy.errors import InvariantViolation
 from bloompy.ir.nodes import Program
 
 if TYPE_CHECKING:
-    from bloompy.engine.asking import Alone
     from bloompy.engine.explain import Workings
+    from bloompy.engine.provenance.asking import Alone
     from bloompy.schema import Key
 
 

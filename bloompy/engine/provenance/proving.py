@@ -21,11 +21,11 @@ from attrs import field, frozen
 
 from bloompy.analysis.dependencies import references
 from bloompy.analysis.strata import Edge, components
-from bloompy.engine.guided import Found, Guided, Lack, Reads, Stop
-from bloompy.engine.provenance import Absence, Derivation, Fact, Message, RuleText
-from bloompy.engine.replay import Facts, Replay
+from bloompy.engine.provenance.answers import Absence, Derivation, Fact, Message, RuleText
+from bloompy.engine.provenance.guided import Found, Guided, Lack, Reads, Stop
+from bloompy.engine.provenance.replay import Facts, Replay
+from bloompy.engine.provenance.timeline import Rows
 from bloompy.engine.tick import Batch, Change, PlainRow
-from bloompy.engine.timeline import Rows
 from bloompy.ir.nodes import Rule, Scan
 from bloompy.ir.text import rule_text
 from bloompy.ir.walk import target_names

@@ -11,11 +11,11 @@ from typing import Any, Protocol, TypeAlias
 
 from attrs import field, frozen
 
-from bloompy.engine.asking import check_tick, known_of, schema_of
-from bloompy.engine.guided import Guided, Stop, pattern_text
-from bloompy.engine.provenance import Attempt, How, Step, WhyNot, value_text
-from bloompy.engine.proving import Prover
-from bloompy.engine.timeline import Stretch
+from bloompy.engine.provenance.answers import Attempt, How, Step, WhyNot, value_text
+from bloompy.engine.provenance.asking import check_tick, known_of, schema_of
+from bloompy.engine.provenance.guided import Guided, Stop, pattern_text
+from bloompy.engine.provenance.proving import Prover
+from bloompy.engine.provenance.timeline import Stretch
 from bloompy.errors import UsageError
 from bloompy.ir.nodes import Clause, Condition, Exists, Expression, Iterate, Member, Rule, Scan, Target
 from bloompy.ir.text import expression_text
