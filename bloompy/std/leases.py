@@ -83,7 +83,7 @@ class LeaseHolder(LeaseProtocol):
 
     Interface:
         want: ask for a resource and keep it until `release`.
-        release: give it back.
+        release: give it back; in the tick of a `want`, the release wins.
         holding: resources held in this tick, with their tokens. Use it in rules, and by `Fence` wherever something is done with the
             resource: a message sent in a tick that holds a lease may arrive when it is over.
     """

@@ -59,6 +59,8 @@ class Observer:
     def over(self) -> bool:
         """Nothing is open any more, and the coordinator has forgotten all."""
         coordinator = self.sim["c"]
+        if len(self.sim.up) < len(PARTS) + 1:
+            return False
         return not (len(coordinator.running) or len(coordinator.owed) or any(len(self.sim[part].prepared) for part in PARTS))
 
     def durable(self) -> bool:

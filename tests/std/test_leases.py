@@ -156,6 +156,14 @@ def test_beyond_the_bound_two_hold_it() -> None:
     assert cluster.overlaps
 
 
+def test_a_release_wins_over_a_want_of_the_same_tick() -> None:
+    cluster = wanting()
+    cluster["a"].want.insert("r")
+    cluster["a"].release.insert("r")
+    cluster.run(3)
+    assert cluster.holders() == {"b": 2}
+
+
 # --- the fence
 
 
