@@ -146,7 +146,7 @@ def test_promises_hold_under_faults(protocol: type[Delivery], scenario: object, 
 @pytest.mark.slow
 @pytest.mark.parametrize(("protocol", "scenario"), [(ReliableDelivery, exactly_once), (FifoDelivery, fifo), (CausalDelivery, causal)])
 def test_promises_hold_under_faults_for_long(protocol: type[Delivery], scenario: object) -> None:
-    campaign(partial(scenario, protocol=protocol, count=20), 300, Faults.mix(crashes=4, partitions=3, disk_errors=1), 1_000)  # type: ignore[arg-type]
+    campaign(partial(scenario, protocol=protocol, count=20), 100, Faults.mix(crashes=4, partitions=3, disk_errors=1), 1_000)  # type: ignore[arg-type]
 
 
 # --- order ------------------------------------------------------------------------------------------------------

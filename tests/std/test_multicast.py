@@ -166,7 +166,7 @@ def test_reliable_multicast_has_no_total_order() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("scenario", "protocol"), [(agreement, ReliableMulticast), (total_order, TotalOrderMulticast)])
 def test_multicast_under_faults_for_long(scenario: object, protocol: type[Bloom]) -> None:
-    campaign(partial(scenario, protocol=protocol, count=10), 200, Faults.mix(crashes=4, partitions=3, disk_errors=1), 1_000)  # type: ignore[arg-type]
+    campaign(partial(scenario, protocol=protocol, count=10), 60, Faults.mix(crashes=4, partitions=3, disk_errors=1), 1_000)  # type: ignore[arg-type]
 
 
 # --- one interface ----------------------------------------------------------------------------------------------
