@@ -14,7 +14,7 @@ acknowledged) before the first commit leaves, a participant's `decided` before i
 record of a transaction at the coordinator may presume that it was aborted.
 """
 
-from bloompy import Bloom, channel, interface, param, periodic, rule, scratch, table
+from bloompy import Bloom, channel, interface, invariant, param, periodic, rule, scratch, table
 
 
 class CommitProtocol(Bloom):
@@ -187,6 +187,12 @@ class Participant(CommitProtocol):
                          if (p.coordinator, p.tx) not in self.final)
         # del decided(C, X) @next :- sweep(Now), decided(C, X, _, Time), Now - Time > keep_s.
         self.decided <- (d for s in self.sweep for d in self.decided if s.time - d.time > self.keep_s)
+
+    @invariant(scope="cluster")
+    def atomicity(self) -> None:
+        """No two participants decide differently, whatever happens."""
+        ((one.tx, one.at_node, other.at_node) for one in self.decided for other in self.decided
+         if one.coordinator == other.coordinator and one.tx == other.tx and one.commit and not other.commit)
 
 
 class TwoPhaseCommit(Coordinator, Participant):

@@ -30,19 +30,28 @@ def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_readme_program_prints_what_the_readme_says(tmp_path: Path) -> None:
-    (program,) = blocks(README, "python")
+    program, _ = blocks(README, "python")
     done = run(program, tmp_path)
     assert done.stderr == ""
     assert done.stdout == blocks(README, "text")[0]
 
 
 def test_the_readme_error_is_the_one_that_comes(tmp_path: Path) -> None:
-    (program,) = blocks(README, "python")
+    program, _ = blocks(README, "python")
     assert "p.cost ==" in program
     done = run(program.replace("p.cost ==", "p.cots =="), tmp_path)
     shown = blocks(README, "text")[1].replace('File "', f'File "{tmp_path}/')
     assert done.returncode == 1
     assert done.stderr.endswith(shown)
+
+
+def test_the_test_of_the_readme_passes(tmp_path: Path) -> None:
+    _, program = blocks(README, "python")
+    (tmp_path / "test_shops.py").write_text(program, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-q", "test_shops.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_program_of_the_cheat_sheet_runs(tmp_path: Path) -> None:
