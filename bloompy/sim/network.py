@@ -196,7 +196,7 @@ class Network:
         self._frames = 0
         self._pct = order == "pct"
         self._late = self._late_frames(pct) if self._pct else frozenset()
-        self._left = faults.partitions
+        self._left, self._calm = faults.partitions, False
         for one in decisions.given("partition"):
             start, end, group, other, one_way = one.value
             self._split(Partition(start, end, frozenset(group), frozenset(other), bool(one_way)))
@@ -205,7 +205,8 @@ class Network:
         """The link from one address to another."""
         found = self._links.get((source, destination))
         if found is None:
-            latency = self._decisions.decide("link", (source, destination), self._rank if self._pct else None)
+            rank = self._rank if self._pct else None
+            latency = self._decisions.decide("link", (source, destination), rank) if not self._calm else None
             found = Link(source, destination, self._latency_s if latency is None else float(latency))
             self._links[source, destination] = found
         return found
@@ -233,9 +234,9 @@ class Network:
 
     def calm(self) -> None:
         """From now on, nothing is drawn to go wrong, and all links are as they are by default."""
-        self._faults, self._left, self._late = Faults(), 0, frozenset()
+        self._faults, self._left, self._late, self._calm = Faults(), 0, frozenset(), True
         for link in self._links.values():
-            link.drop, link.duplicate = 0.0, 0.0
+            link.drop, link.duplicate, link.latency_s = 0.0, 0.0, self._latency_s
         self.heal()
 
     # -- frames

@@ -171,3 +171,17 @@ def test_random_orders_differ_and_pct_makes_rare_ones() -> None:
     assert len(orders("latency")) > 4
     assert any(order.index("a2") < order.index("a1") for order in orders("pct"))
     assert any(order.index("b2") < order.index("a1") for order in orders("pct"))
+
+
+def test_after_the_faults_all_links_are_quick_again() -> None:
+    sim = Simulation(1, order="pct", faults=Faults(delay=1.0))
+    for name in "abc":
+        sim.add(Ping, name)
+    sim["a"].put.insert(("b", "late"))
+    sim.run(for_s=0.001)
+    assert texts(sim) == []
+    sim.run(for_s=1)
+    sim.calm()
+    sim["a"].put.insert(("b", "there"), ("c", "too"))
+    sim.run(for_s=0.001)
+    assert (texts(sim), texts(sim, "c")) == (["late", "there"], ["too"])
