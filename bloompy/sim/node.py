@@ -41,7 +41,8 @@ class SimNode:
     """One node of a simulation, made by `Simulation.add`.
 
     Collections of its program are attributes: `node.kv.insert(…)`, `("k",) in node.kv`; after a restart they are those of the new
-    incarnation. Asking for them while the node is down raises NodeStopped.
+    incarnation. Asking for them while the node is down raises NodeStopped. A collection with a name that stands below is reached
+    by `node.program.NAME`.
 
     Attributes:
         address: its own.
