@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen, validators
 
+from bloompy.errors import UsageError
+
 Range: TypeAlias = tuple[float, float]
 
 
@@ -25,9 +27,18 @@ def _count() -> Any:
 def _range(low: float, high: float) -> Any:
     def check(instance: Any, attribute: Any, value: Any) -> None:
         if len(value) != 2 or not 0 <= value[0] <= value[1]:
-            raise ValueError(f"{attribute.name}={value!r} is no pair of seconds (least, most)")
+            raise UsageError(f"{attribute.name}={value!r}", hint="give a pair of seconds: the least and the most")
 
     return field(default=(low, high), validator=check)
+
+
+def _addresses(given: Any) -> frozenset[str]:
+    """One address or node, or several."""
+    several = [given] if isinstance(given, str) or hasattr(given, "address") else list(given)
+    found = [getattr(one, "address", one) for one in several]
+    if wrong := [one for one in found if not isinstance(one, str)]:
+        raise UsageError(f"spare={wrong[0]!r:.80}", hint="give addresses of nodes")
+    return frozenset(found)
 
 
 @frozen(kw_only=True)
@@ -74,7 +85,7 @@ class Faults:
     disk_errors: int = _count()
     rot: float = _share()
     until_s: float | None = None
-    spare: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    spare: frozenset[str] = field(default=frozenset(), converter=_addresses)
 
     @classmethod
     def mix(cls, **changes: Any) -> Faults:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from random import Random
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from zlib import crc32
 
 from attrs import define, evolve, field, frozen
@@ -49,6 +49,19 @@ class Frame:
         return crc32(self.data) == self.checksum
 
 
+def _share(link: object, attribute: Any, value: object) -> None:
+    if attribute.name == "drop" and callable(value):
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        function = ", or a function of the number of the frame" if attribute.name == "drop" else ""
+        raise UsageError(f"{attribute.name}={value!r:.80}", hint=f"give a share from 0 to 1{function}")
+
+
+def _seconds(link: object, attribute: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise UsageError(f"{attribute.name}={value!r:.80}", hint="give seconds, 0 or more")
+
+
 @define(eq=False)
 class Link:
     """One direction between two nodes. Set its attributes to have faults by hand.
@@ -62,9 +75,9 @@ class Link:
 
     source: str
     destination: str
-    latency_s: float
-    drop: float | Callable[[int], bool] = 0.0
-    duplicate: float = 0.0
+    latency_s: float = field(validator=_seconds)
+    drop: float | Callable[[int], bool] = field(default=0.0, validator=_share)
+    duplicate: float = field(default=0.0, validator=_share)
     fifo: bool = False
     holds: bool = False
     held: list[HeldFrame] = field(factory=list)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from inspect import iscoroutine
 from random import Random
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from bloompy.engine.tick import Batch, PlainRow, Tick
 from bloompy.errors import ClusterViolation, InvariantViolation, SimulationError, StoreError, UsageError
@@ -25,6 +25,9 @@ from bloompy.sim.tasks import Answer, Task
 from bloompy.sim.trace import EventKind, Trace
 
 T = TypeVar("T")
+
+Where: TypeAlias = str | SimNode
+"""A node, or its address."""
 
 _MOST_AT_ONCE = 50_000
 
@@ -248,23 +251,32 @@ class Simulation:
 
     # -- faults by hand
 
-    def link(self, source: str, destination: str) -> Link:
-        """One direction between two nodes, whose latency and faults can be set."""
-        return self.network.link(source, destination)
+    def link(self, source: Where, destination: Where) -> Link:
+        """One direction between two nodes, given themselves or by address, whose latency and faults can be set.
+
+        Raises:
+            UsageError: for a node that there is not; this goes for `hold` and `partition` as well.
+        """
+        return self.network.link(self._address(source), self._address(destination))
 
     def partition(
-        self, group: Collection[str] | str, other: Collection[str] | str | None = None, *, one_way: bool = False, for_s: float | None = None
+        self,
+        group: Collection[Where] | Where,
+        other: Collection[Where] | Where | None = None,
+        *,
+        one_way: bool = False,
+        for_s: float | None = None,
     ) -> Partition:
         """Let two groups of nodes hear nothing of each other.
 
         Args:
-            group: addresses, or one.
+            group: nodes or addresses, or one.
             other: those on the other side; by default all others.
             one_way: only frames from the first group to the other are lost.
             for_s: seconds; by default until `heal`.
         """
-        first = {group} if isinstance(group, str) else set(group)
-        second = set(self.nodes) - first if other is None else {other} if isinstance(other, str) else set(other)
+        first = self._group(group)
+        second = set(self.nodes) - first if other is None else self._group(other)
         found = self.network.partition(first, second, one_way, for_s)
         arrow = "->" if one_way else "|"
         self.note_fault(f"partition: {', '.join(sorted(first))} {arrow} {', '.join(sorted(second))}")
@@ -275,10 +287,11 @@ class Simulation:
         self.network.heal()
         self.note_fault("all partitions end")
 
-    def hold(self, source: str | None = None, destination: str | None = None) -> Hold:
+    def hold(self, source: Where | None = None, destination: Where | None = None) -> Hold:
         """Hold frames back from now on, on one link, or on all of a source, of a destination, or of all nodes known now."""
         names = list(self.nodes)
-        sources, destinations = [source] if source is not None else names, [destination] if destination is not None else names
+        sources = names if source is None else [self._address(source)]
+        destinations = names if destination is None else [self._address(destination)]
         return Hold(self.network, [self.link(one, other) for one in sources for other in destinations if one != other])
 
     def calm(self, *, restart: Sequence[str] | None = None) -> None:
@@ -336,9 +349,15 @@ class Simulation:
         return check
 
     def sometimes(self, name: str, condition: object = True) -> bool:
-        """Count that an interesting state was reached; a campaign in which no run reached it fails. Returns whether it was."""
-        self.reached[name] += bool(condition)
-        return bool(condition)
+        """Count that an interesting state was reached; a campaign in which no run reached it fails. Returns whether it was.
+
+        Args:
+            name: of the state.
+            condition: whether it is reached now; a function is called.
+        """
+        reached = bool(condition() if callable(condition) else condition)
+        self.reached[name] += reached
+        return reached
 
     def must(
         self,
@@ -458,6 +477,16 @@ class Simulation:
             node.crashed(crashed.down)
         if node.failed_store():
             node.stop_failed()
+
+    def _address(self, node: Where) -> str:
+        found = node.address if isinstance(node, SimNode) else node
+        if found not in self.nodes:
+            raise UsageError(f"there is no node {found!r:.80}", hint=f"there are {', '.join(self.nodes) or 'none yet'}")
+        return found
+
+    def _group(self, nodes: Collection[Where] | Where) -> set[str]:
+        several: Collection[Where] = [nodes] if isinstance(nodes, SimNode | str) else nodes
+        return {self._address(one) for one in several}
 
     def _check(self) -> None:
         if self._failure is not None:

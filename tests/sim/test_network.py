@@ -185,3 +185,38 @@ def test_after_the_faults_all_links_are_quick_again() -> None:
     sim["a"].put.insert(("b", "there"), ("c", "too"))
     sim.run(for_s=0.001)
     assert (texts(sim), texts(sim, "c")) == (["late", "there"], ["too"])
+
+
+def test_links_and_groups_are_given_by_nodes_or_addresses_that_exist() -> None:
+    sim = two()
+    a, b = sim["a"], sim["b"]
+    sim.link(a, b).drop = 1.0
+    assert sim.link("a", "b").drop == 1.0
+    held = sim.hold(b, a)
+    b.put.insert(("a", "held"))
+    say(sim, "lost", gap_s=0.1)
+    assert (texts(sim), len(held)) == ([], 1)
+    assert sim.partition(a, [b]).group == {"a"}
+    for wrong in (lambda: sim.link("alpa", "b"), lambda: sim.hold("alpa"), lambda: sim.partition({"alpa"}), lambda: sim.link("a", 7)):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"there is no node ('alpa'|7)"):
+            wrong()
+
+
+def test_a_link_takes_no_nonsense() -> None:
+    link = two().link("a", "b")
+    for name, value in (("drop", 5), ("drop", "x"), ("duplicate", -1), ("duplicate", True)):
+        with pytest.raises(UsageError, match="share from 0 to 1"):
+            setattr(link, name, value)
+    with pytest.raises(UsageError, match="give seconds"):
+        link.latency_s = -3
+    assert (link.drop, link.latency_s) == (0.0, 0.001)
+
+
+def test_spared_nodes_are_given_by_address() -> None:
+    sim = two()
+    assert Faults(spare="alpha").spare == {"alpha"}
+    assert Faults(spare=[sim["a"], "b"]).spare == {"a", "b"}  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="give addresses"):
+        Faults(spare=[7])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="the least and the most"):
+        Faults(delay_s=(2, 1))

@@ -161,6 +161,15 @@ def test_an_invariant_of_a_node_and_a_message_that_raises_end_the_run() -> None:
             assert [row.x for row in a.held] == [3]
 
 
+def test_sometimes_counts_what_is_so_and_calls_functions() -> None:
+    sim = Simulation()
+    assert sim.sometimes("said")
+    assert not sim.sometimes("not yet", [])
+    assert not sim.sometimes("not yet", lambda: False)
+    assert sim.sometimes("asked", lambda: True)
+    assert sim.reached == {"said": 1, "not yet": 0, "asked": 1}
+
+
 # --- clients ----------------------------------------------------------------------------------------------------
 
 
