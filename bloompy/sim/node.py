@@ -290,6 +290,7 @@ class SimNode:
         """A message made its tick fail."""
         if self.sim.dead_letters == "fail":
             failure = DeadLetter(f"{self.address} set aside {row!r:.300} of {channel!r}: {type(error).__name__}: {error}")
+            error.__context__ = None  # the same error, of the batch that it was in
             failure.__cause__ = error
             self.sim.fail(failure, self)
 

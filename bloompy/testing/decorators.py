@@ -296,7 +296,9 @@ def _told(outcome: Outcome, session: Session, name: str, origin: str, shrunk: Sh
         path, local = _regressions(session)
         first = f"{type(error).__name__}: {error}".splitlines()[0]
         regressions.save(path, regressions.Regression(local, report.word, (first, *reporting.changes(report.schedule))))
-    return error if session.full_traceback else error.with_traceback(reporting.trimmed(error))
+    if not session.full_traceback:
+        reporting.shorten(error)
+    return error
 
 
 def _located(function: Callable[..., Any]) -> tuple[Session, str]:

@@ -228,7 +228,7 @@ def _report(item: pytest.Item, error: BaseException) -> None:
     report = reporting.report_of(outcome, f"failed with the seed {plan.seed}", item.nodeid, under_pytest=True)
     setattr(error, reporting.REPORT, report)
     if not item.config.getoption("--full-trace"):
-        error.with_traceback(reporting.trimmed(error))
+        reporting.shorten(error)
 
 
 def _simulation(item: pytest.Item) -> Simulation | None:

@@ -118,18 +118,25 @@ def diagram_of(sim: Simulation, error: BaseException | None = None) -> str:
         return ""
     failure = f"{type(error).__name__}: {error}" if error is not None else None
     width = max(60, min(shutil.get_terminal_size((110, 24)).columns, 160))
-    return SpaceTime(sim.trace, failure=failure, partitions=sim.network.partitions).text(width)
+    return SpaceTime(sim.trace, failure=failure).text(width)
 
 
-def trimmed(error: BaseException) -> TracebackType | None:
-    """The traceback of an error without the frames of bloompy, where others are left."""
+def shorten(error: BaseException) -> None:
+    """Leave the frames of bloompy out of the tracebacks of an error, where others are left, and of its causes."""
+    error.with_traceback(_without_ours(error) or error.__traceback__)
+    seen, cause = {id(error)}, error.__cause__ or error.__context__
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        cause.with_traceback(_without_ours(cause))
+        cause = cause.__cause__ or cause.__context__
+
+
+def _without_ours(error: BaseException) -> TracebackType | None:
     frames, traceback = [], error.__traceback__
     while traceback is not None:
         if not is_ours(traceback.tb_frame):
             frames.append(traceback)
         traceback = traceback.tb_next
-    if not frames:
-        return error.__traceback__
     found: TracebackType | None = None
     for one in reversed(frames):
         found = TracebackType(found, one.tb_frame, one.tb_lasti, one.tb_lineno)

@@ -20,6 +20,7 @@ from bloompy.errors import InjectedNothing, NeverReached
 from bloompy.sim.faults import Faults
 from bloompy.sim.pool import EvaluatorPool
 from bloompy.sim.search.collecting import collecting
+from bloompy.sim.search.quiet import quiet
 from bloompy.sim.search.running import Outcome, Plan, Test, run_once, traced
 from bloompy.sim.search.shrinking import RUNS, TIME_LIMIT_S, Shrunk, shrink
 
@@ -109,6 +110,7 @@ class Campaign:
         self.untraced = outcome.plan.untraced
 
 
+@quiet()
 def campaign(
     test: Test,
     *,

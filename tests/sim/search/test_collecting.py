@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bloompy.errors import DeadLetter
 from bloompy.sim import Simulation
 from bloompy.sim.search.campaign import campaign
-from tests.sim.programs import Ping
+from tests.sim.programs import Fragile, Ping
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +54,18 @@ def test_what_runs_leave_behind_does_not_pile_up() -> None:
     before = sum(isinstance(one, Simulation) for one in gc.get_objects())
     campaign(test, runs=200)
     assert sum(isinstance(one, Simulation) for one in gc.get_objects()) <= before + 60
+
+
+def test_nodes_log_nothing_within_a_campaign(caplog: pytest.LogCaptureFixture) -> None:
+    def test(sim: Simulation) -> None:
+        a, b = sim.add(Fragile, "a"), sim.add(Fragile, "b")
+        b.driver.outbox.add("ask", [("a", 0)])
+        b.driver.wake()
+        sim.settle()
+        assert a.up
+
+    assert campaign(test, runs=3, shrink_runs=5).failure is not None
+    assert not caplog.records
+    with pytest.raises(DeadLetter, match="ZeroDivisionError"):
+        test(Simulation())
+    assert "set aside" in caplog.text
