@@ -339,7 +339,8 @@ class NoProgress(BloomError):
 
     def __init__(self, name: str, within_s: float, missing: object, state: str) -> None:
         self.name, self.missing = name, missing
-        what = "" if missing is None else f"; missing: {missing}"
+        shown = str(missing) if str(missing).isprintable() else repr(missing)
+        what = "" if missing is None else f"; missing: {shown}"
         super().__init__(f"{name}: not within {within_s:g} s after the faults had stopped{what}", hint=state)
 
 

@@ -51,7 +51,7 @@ class Counting:
     def update(self, first: bool) -> None:
         """Bring the view up to date."""
         if first or not self.counted:
-            if not self.head.rows and not self.grouped and not any(one.possible() for one in self.runners):
+            if not self.head.size and not self.grouped and not any(one.fed for one in self.runners):
                 self.counted, self.uncounted = True, False  # as in most first ticks: there is nothing yet
                 return
             filled = self._filled()

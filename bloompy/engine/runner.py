@@ -68,6 +68,11 @@ class Runner:
         """Whether no relation that the query needs is empty."""
         return all(relation.rows for relation in self.required)
 
+    @property
+    def fed(self) -> bool:
+        """The same as `possible`, without making rows of what is held in columns."""
+        return all(relation.size for relation in self.required)
+
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """Where the query reads relations other than by its scans."""

@@ -286,7 +286,7 @@ class WhyNotPicture:
                     element("path", class_="life-line", d=f"M{x - _STEP + 5:g} {30 + 20 * parent:g}V{y - 4:g}H{x - 2:g}", stroke_width=1)
                 )
             children.append(element("text", title(line.told or line.shown), text(cut(line.shown, 110)), class_=line.style, x=x + 2, y=y))
-        about = f"Why {one_line(self.why_not.collection)}{one_line(self.why_not.pattern)} does not hold"
+        about = f"Why {one_line(self.why_not.pattern)} does not hold"
         return document(width, height, [element("g", *children, class_="bloompy-st")], style=STYLE, about=about)
 
     def page(self) -> str:

@@ -304,7 +304,8 @@ class Network:
         extra = self._decisions.decide("delay", self._point(frame), self._draw_delay)
         if extra is None:
             return 0.0
-        self.counts["delay"] += 1
+        if self._faults.delay or not self._pct:  # what comes late for the sake of rare orders is no fault
+            self.counts["delay"] += 1
         return float(extra)
 
     def _damaged(self, frame: Frame) -> Frame:

@@ -146,6 +146,8 @@ class Simulation:
         Raises:
             UsageError: for an address in use, and an instance in place of a class.
         """
+        if not isinstance(address, str) or not address or not address.isprintable():
+            raise UsageError(f"a node with the address {address!r:.80}", hint="an address is a str of printable characters")
         if address in self.nodes:
             raise UsageError(f"there is a node {address!r} already", hint="give each node an address of its own")
         if isinstance(program, Bloom) or not callable(program):
@@ -254,10 +256,12 @@ class Simulation:
     def link(self, source: Where, destination: Where) -> Link:
         """One direction between two nodes, given themselves or by address, whose latency and faults can be set.
 
+        Before the first node is added, any address may be given.
+
         Raises:
             UsageError: for a node that there is not; this goes for `hold` and `partition` as well.
         """
-        return self.network.link(self._address(source), self._address(destination))
+        return self.network.link(self._address(source, early=True), self._address(destination, early=True))
 
     def partition(
         self,
@@ -478,9 +482,9 @@ class Simulation:
         if node.failed_store():
             node.stop_failed()
 
-    def _address(self, node: Where) -> str:
+    def _address(self, node: Where, early: bool = False) -> str:
         found = node.address if isinstance(node, SimNode) else node
-        if found not in self.nodes:
+        if found not in self.nodes and not (early and not self.nodes and isinstance(found, str)):
             raise UsageError(f"there is no node {found!r:.80}", hint=f"there are {', '.join(self.nodes) or 'none yet'}")
         return found
 

@@ -202,6 +202,17 @@ def test_links_and_groups_are_given_by_nodes_or_addresses_that_exist() -> None:
             wrong()
 
 
+def test_links_may_be_set_before_there_are_nodes() -> None:
+    sim = Simulation()
+    sim.link("a", "b").latency_s = 1.0
+    for name in "ab":
+        sim.add(Ping, name)
+    say(sim, "x", gap_s=0.5)
+    assert texts(sim) == []
+    sim.run(for_s=1)
+    assert texts(sim) == ["x"]
+
+
 def test_a_link_takes_no_nonsense() -> None:
     link = two().link("a", "b")
     for name, value in (("drop", 5), ("drop", "x"), ("duplicate", -1), ("duplicate", True)):

@@ -70,6 +70,9 @@ def test_nodes_need_a_class_and_an_address_of_their_own() -> None:
     sim.add(Ping, "a")
     with pytest.raises(UsageError, match="there is a node 'a' already"):
         sim.add(Ping, "a")
+    for wrong in ("", "\x1b[31mred", "\udcff", 7):
+        with pytest.raises(UsageError, match="printable characters"):
+            sim.add(Ping, wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="is no class of programs"):
         sim.add(Ping("b"), "b")  # type: ignore[arg-type]
     sim.add(lambda **options: Journal(peer="a", **options), "c", store=True)
