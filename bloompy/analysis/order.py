@@ -13,10 +13,11 @@ from typing import Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
 
+from bloompy.analysis.dependencies import expressions
 from bloompy.analysis.functional import ambiguous, apart
 from bloompy.analysis.monotonicity import Obstruction, aggregate_span, clocks
 from bloompy.analysis.natures import CONSTANT, MOVES, OUTSIDE, SENT, STANDS, Natures, Read, splits
-from bloompy.ir.nodes import Program, Rule
+from bloompy.ir.nodes import Field, Get, Lookup, Program, RowVariable, Rule, Scan
 from bloompy.span import Span
 
 Kind: TypeAlias = Obstruction | Literal["meeting", "merging", "key"]
@@ -169,7 +170,7 @@ class _Finder:
         rest = [read for read in reads if read.reference.collection != rule.head]
         alone = len(own) <= 1 and all(not read.reference.cause for read in own)
         stays = all(read.nature == {"grows"} and not read.reference.cause for read in rest)
-        return alone and stays and rule.kind != "bootstrap" and not any(clocks(rule, self.program))
+        return alone and stays and rule.kind != "bootstrap" and not any(clocks(rule, self.program)) and not _by_value(rule, self.program)
 
     def others(self, rule: Rule) -> bool:
         """Whether other rules put something into the collection that one fills."""
@@ -291,6 +292,21 @@ class _Finder:
             steps.append(Step(*following))
             following = before[following[0]]
         return tuple(steps)
+
+
+def _by_value(rule: Rule, program: Program) -> bool:
+    """Whether a deletion depends on lattice values of what it deletes: a row deleted for its value begins again at a lower one."""
+    schema = program.schemas[rule.head]
+    if not schema.lattices:
+        return False
+    values = {position for position, _ in schema.lattices}
+    scans = [clause for clause in rule.query.body if isinstance(clause, Scan) and clause.collection == rule.head]
+    unpacked = any(isinstance(scan.target, tuple) and any(scan.target[i] != "_" for i in values) for scan in scans)
+    nodes = list(expressions(rule.query))
+    rows = [node for node in nodes if isinstance(node, RowVariable) and node.collection == rule.head]
+    columns = [node.index for node in nodes if isinstance(node, Field) and node.row in rows]
+    sought = any(isinstance(node, Lookup | Get) and node.collection == rule.head for node in nodes)
+    return not rule.by_key or unpacked or sought or not values.isdisjoint(columns) or len(columns) < len(rows)
 
 
 def _head(rule: Rule) -> Span:

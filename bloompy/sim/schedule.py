@@ -97,6 +97,8 @@ class Schedule:
             UsageError: if it is none.
         """
         data = unpacked(text)
+        if isinstance(data, list) and len(data) == 2 and isinstance(data[0], int):
+            raise UsageError(f"{text[:60]!r} is the word of a run: a seed with its schedule", hint="replay(test, word) repeats it")
         try:
             return cls(tuple(Decision(str(kind), tuple(_part(one) for one in at), value) for kind, at, value in data))
         except (TypeError, ValueError):

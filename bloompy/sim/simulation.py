@@ -47,7 +47,7 @@ class Simulation:
     Args:
         seed: of everything that is drawn.
         faults: what goes wrong at random; nothing by default.
-        schedule: what goes wrong, exactly; then nothing is drawn.
+        schedule: what goes wrong, exactly, or the word of that; then nothing is drawn.
         latency_s: seconds that a frame takes.
         order: "latency": frames arrive as late as links and delays have it. "pct": links differ widely, and `depth - 1` frames
             arrive very late, which finds rare orders (Ozkan et al., OOPSLA 2018).
@@ -69,7 +69,7 @@ class Simulation:
         seed: int = 0,
         *,
         faults: Faults | None = None,
-        schedule: Schedule | None = None,
+        schedule: Schedule | str | None = None,
         latency_s: float = 0.001,
         order: Literal["latency", "pct"] = "latency",
         depth: int = 3,
@@ -82,6 +82,10 @@ class Simulation:
     ) -> None:
         if order not in ("latency", "pct"):
             raise UsageError(f"order={order!r}", hint='"latency" or "pct"')
+        if faults is not None and not isinstance(faults, Faults):
+            raise UsageError(f"faults={faults!r:.80}", hint="give a mix, such as Faults(drop=0.1, crashes=1) or Faults.mix()")
+        if isinstance(schedule, str):
+            schedule = Schedule.decode(schedule)
         if dead_letters not in ("fail", "allow"):
             raise UsageError(f"dead_letters={dead_letters!r}", hint='"fail" or "allow"')
         self.seed, self.order, self.dead_letters, self.limits = seed, order, dead_letters, limits or Limits()
@@ -166,7 +170,7 @@ class Simulation:
         return node
 
     def __getitem__(self, address: str) -> SimNode:
-        return self.nodes[address]
+        return self.nodes[self._address(address)]
 
     def __iter__(self) -> Iterator[SimNode]:
         return iter(self.nodes.values())
@@ -233,7 +237,9 @@ class Simulation:
         return True
 
     def at(self, when: float, callback: Callable[[], object]) -> Call:
-        """Have a callback called at a time; `.cancel()` what is returned to have it not."""
+        """Have a callback called at a time; `.cancel()` what is returned to have it not. Raises UsageError for a time that has passed."""
+        if not when >= self.now:
+            raise UsageError(f"at({when!r:.80}) at {self.now:g} s", hint="give a time to come")
         return self.agenda.at(when, lambda: _called(callback))
 
     def sleep(self, seconds: float) -> Answer:

@@ -94,6 +94,8 @@ class Task(Answer):
         except StopIteration as stop:
             self.set_result(stop.value)
         except Exception as error:
+            if isinstance(error, RuntimeError) and "no running event loop" in str(error):
+                error.add_note("hint: a simulated client awaits sim.sleep(…) and node.call(…), and nothing of asyncio")
             awaited = bool(self._then)
             self.set_exception(error)
             if not awaited:

@@ -23,6 +23,7 @@ from bloompy.sim.faults import Faults
 from bloompy.sim.search.campaign import Campaign, campaign
 from bloompy.sim.search.running import DECORATED, Outcome, Plan, Test, check_deterministic, plan_of, run_once
 from bloompy.sim.search.shrinking import Shrunk, shrink
+from bloompy.sim.simulation import Simulation
 from bloompy.testing import regressions, reporting
 from bloompy.testing.session import Session, current
 
@@ -78,6 +79,7 @@ def random_faults(
     """
     if runs < 1:
         raise UsageError(f"runs={runs!r}", hint="give at least 1")
+    _check_options("random_faults", options)
     settings = Settings(runs=runs, faults=faults, first_seed=first_seed, time_limit_s=time_limit_s, options=options)
 
     def search(test: Test, session: Session, name: str) -> None:
@@ -116,6 +118,7 @@ def lineage_driven(
         max_runs: give up after so many.
         seed, **options: of the simulations.
     """
+    _check_options("lineage_driven", options)
     settings = Settings(first_seed=seed, options=options)
 
     def search(test: Test, session: Session, name: str) -> None:
@@ -139,9 +142,21 @@ def lineage_driven(
     return _decorate(function, search, settings)
 
 
+@overload
+def exhaustive(function: F) -> F: ...
+@overload
 def exhaustive(
-    *, states: int | None = None, reduce: bool = False, max_states: int | None = None, limit_s: float | None = None, **options: Any
-) -> Callable[[F], F]:
+    *, states: int | None = ..., reduce: bool = ..., max_states: int | None = ..., limit_s: float | None = ..., **options: Any
+) -> Callable[[F], F]: ...
+def exhaustive(
+    function: Any = None,
+    *,
+    states: int | None = None,
+    reduce: bool = False,
+    max_states: int | None = None,
+    limit_s: float | None = None,
+    **options: Any,
+) -> Any:
     """Look at every state that a small cluster can reach (see `bloompy.sim.exploring`).
 
         @exhaustive(network="set", states=56)
@@ -173,7 +188,16 @@ def exhaustive(
 
         return _without(function, "model", run)
 
-    return decorate
+    return decorate if function is None else decorate(function)
+
+
+def _check_options(decorator: str, options: Mapping[str, Any]) -> None:
+    """What a decorator passes on must be an argument of `Simulation`."""
+    known = inspect.signature(Simulation).parameters
+    for name in options:
+        if name not in known:
+            hint = f"kinds of faults go into faults=Faults({name}=…)" if hasattr(Faults(), name) else f"there are {', '.join(known)}"
+            raise UsageError(f"@{decorator}({name}=…) is no argument of the decorator, nor of Simulation", hint=hint)
 
 
 def _decorate(function: Any, search: Callable[[Test, Session, str], None], settings: Settings) -> Any:

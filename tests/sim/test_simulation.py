@@ -19,6 +19,7 @@ from bloompy.errors import (
     UsageError,
 )
 from bloompy.sim import Faults, Schedule, Simulation
+from bloompy.sim.schedule import packed, unpacked
 from bloompy.sim.tasks import Answer
 from tests.sim.programs import Broadcast, Forever, Fragile, Journal, Ledger, Ping, Register, Service
 
@@ -78,6 +79,37 @@ def test_nodes_need_a_class_and_an_address_of_their_own() -> None:
     sim.add(lambda **options: Journal(peer="a", **options), "c", store=True)
     with pytest.raises(UsageError, match="has the address 'elsewhere'"):
         sim.add(lambda me, seed, clock: Ping("elsewhere"), "d")
+
+
+def test_misuse_names_the_thing_and_the_remedy() -> None:
+    sim = Simulation(start_s=5)
+    sim.add(Ping, "a")
+    with pytest.raises(UsageError, match=r"at\(3\) at 5 s"):
+        sim.at(3, lambda: None)
+    with pytest.raises(UsageError, match="there is no node 'zz'"):
+        sim["zz"]
+    with pytest.raises(UsageError, match=r"give a mix, such as Faults|faults=\{'drop': 0.1\}"):
+        Simulation(faults={"drop": 0.1})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="is no schedule"):
+        Simulation(schedule="nonsense")
+    drawn = campaign(3)
+    assert campaign(3, drawn.schedule.encode()).trace.difference(drawn.trace) is None  # type: ignore[arg-type]
+    word = packed([3, unpacked(drawn.schedule.encode())])
+    with pytest.raises(UsageError, match="the word of a run"):
+        Schedule.decode(word)
+
+
+def test_a_client_that_awaits_asyncio_is_told_what_to_await() -> None:
+    import asyncio
+
+    async def sleeps() -> None:
+        await asyncio.sleep(1)
+
+    sim = Simulation()
+    sim.spawn(sleeps)
+    with pytest.raises(RuntimeError, match="no running event loop") as caught:
+        sim.settle()
+    assert any("awaits sim.sleep" in note for note in caught.value.__notes__)
 
 
 def test_a_node_may_come_later() -> None:

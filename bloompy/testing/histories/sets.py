@@ -44,7 +44,8 @@ def check_set(history: History, *, linearizable: bool = False) -> Result:
 
     Args:
         history: of `add x` and `read`.
-        linearizable: whether a stale read is wrong; if not, elements may take their time.
+        linearizable: whether a stale read is wrong; if not, elements may take their time. Reads that overlap are not compared with
+            each other: `linearizable(history, …)` with the model of a set does that, and costs more.
     """
     elements, violations = _elements(history)
     reads = [each for each in history if each.function == "read" and each.ok]
