@@ -113,3 +113,24 @@ def test_a_paragraph_deleted_is_forgotten_and_comments_stay(tmp_path):
     assert of_test(path, "t.py::two") == [Regression("t.py::two", "bloompy1:B")]
     save(path, Regression("t.py::one", "bloompy1:C"))
     assert "# mine" in path.read_text()
+
+
+def test_arguments_that_are_none_are_told_when_the_decorator_stands():
+    with pytest.raises(UsageError, match=r"@random_faults\(crashes=…\)") as caught:
+        random_faults(crashes=3)
+    assert "Faults(crashes=…)" in str(caught.value.hint)
+    with pytest.raises(UsageError, match=r"@lineage_driven\(latency=…\)") as caught:
+        lineage_driven(latency=3)
+    assert "latency_s" in str(caught.value.hint)
+
+
+def test_exhaustive_needs_no_parentheses():
+    outside_pytest()
+    seen = []
+
+    @exhaustive
+    def check(model):
+        seen.append(model)
+
+    check()
+    assert len(seen) == 1

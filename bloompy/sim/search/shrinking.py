@@ -94,6 +94,16 @@ def shrink(test: Test, outcome: Outcome, *, runs: int = RUNS, time_limit_s: floa
     )
 
 
+def _at_earlier_points(decision: Decision) -> Iterator[Decision]:
+    """A decision at the points up to its own, where these are counted."""
+    last = decision.at[-1] if len(decision.at) > 1 else None
+    if not isinstance(last, int):
+        yield decision
+        return
+    for number in range(1, min(last, _EARLIEST) + 1):
+        yield evolve(decision, at=(*decision.at[:-1], number))
+
+
 def is_change(decision: Decision) -> bool:
     """Whether a decision changes what the network and the nodes do, and not what the test does."""
     return decision.kind not in ("draw", "skip")
@@ -129,6 +139,7 @@ class _Shrinking:
             self._cut_off_in_place_of_drops,
             self._leave_out_pairs,
             self._earlier_points,
+            self._one_operation,
             self._simplify_values,
         )
         before: Weight | None = None
@@ -215,6 +226,21 @@ class _Shrinking:
                 taken = {other.at for other in self._decisions if other.kind == one.kind}
                 earlier = [(*one.at[:-1], number) for number in (*range(1, min(one.at[-1], _EARLIEST + 1)), one.at[-1] - 1)]
                 any(self._replace(one, evolve(one, at=at)) for at in earlier if at[-1] > 0 and at not in taken)
+
+    def _one_operation(self) -> None:
+        """One operation alone, and the one fault at each earlier point: those before it may only have kept the fault where it is."""
+        assert self.best is not None
+        total = self.best.sim.operation_count
+        skipped = {one.at[0] for one in self._decisions if one.kind == "skip"}
+        left = [number for number in range(1, total + 1) if number not in skipped]
+        changes = [one for one in self._decisions if is_change(one)]
+        if len(left) < 2 or len(changes) > 1:
+            return
+        moved = [[one] for change in changes for one in _at_earlier_points(change)] or [[]]
+        for kept in reversed(left):
+            others = [Decision("skip", (number,), True) for number in range(1, total + 1) if number != kept]
+            if any(self._attempt((*others, *one)) for one in moved):
+                return
 
     def _simplify_values(self) -> None:
         """Rounder times, shorter faults, smaller draws."""

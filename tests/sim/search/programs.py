@@ -168,3 +168,31 @@ def counted(sim, most=10):
         assert sum(row.n for row in sim["b"].count) <= said
     sim.run(for_s=1)
     assert sum(row.n for row in sim["b"].count) <= said
+
+
+class TwoWays(Bloom):
+    """Tells one node at once, and by way of another one."""
+
+    go = interface.input("x: int")
+    direct = channel("@to, x: int")
+    around = channel("@to, x: int")
+    got = table("x: int")
+
+    @rule
+    def tell(self):
+        self.direct <~ (("b", g.x) for g in self.go)
+        self.around <~ (("c", g.x) for g in self.go)
+        self.direct <~ (("b", a.x) for a in self.around)
+        self.got <= ((d.x,) for d in self.direct)
+        self.got <= ((a.x,) for a in self.around)
+
+
+def two_ways(sim):
+    """Fails where `b` forgets the sixth of eight operations and nobody else does."""
+    nodes = [sim.add(TwoWays, name) for name in "abc"]
+    for number in sim.operations(8, int):
+        if nodes[0].up:
+            nodes[0].go.insert((number,))
+        sim.run(for_s=sim.integer(0, 9) / 10)
+    sim.settle()
+    assert not all(node.up for node in nodes) or 5 in nodes[1].got or 5 not in nodes[2].got

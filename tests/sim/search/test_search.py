@@ -22,7 +22,7 @@ from bloompy.sim.search.running import Plan, check_deterministic, plan_of, repla
 from bloompy.sim.search.shrinking import is_change, shrink
 from bloompy.sim.search.values import candidates, complexity
 from bloompy.testing.strategies import schedules
-from tests.sim.search.programs import Retrying, broadcast, counted, elect, overtaken
+from tests.sim.search.programs import Retrying, broadcast, counted, elect, overtaken, two_ways
 
 CRASHES = Faults(crashes=1, delay=0.3)
 
@@ -207,6 +207,13 @@ def test_draws_and_operations_of_the_test_shrink():
         shrunk = shrink(test, outcome).outcome
         assert [one.value for one in shrunk.schedule.decisions if one.kind == "draw"] == [295]
         assert sum(one.kind == "skip" for one in shrunk.schedule.decisions) == 18
+
+
+def test_operations_that_only_count_ticks_before_a_crash_are_left_out() -> None:
+    found = campaign(two_ways, runs=300, faults=Faults.mix()).failure
+    assert found is not None
+    assert [one.words for one in found.outcome.schedule.faults] == ["b crashes after its 3rd tick, and restarts at once"]
+    assert [one.at for one in found.outcome.schedule.decisions if one.kind == "skip"] == [(n,) for n in (1, 2, 3, 4, 5, 7, 8)]
 
 
 def test_many_lost_frames_become_one_partition():
