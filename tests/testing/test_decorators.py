@@ -13,6 +13,7 @@ from bloompy.sim import Faults
 from bloompy.testing import exhaustive, lineage_driven, random_faults, replay
 from bloompy.testing.regressions import Regression, of_test, read, save
 from bloompy.testing.session import Session, begin
+from tests.sim.programs import Ping
 
 
 def outside_pytest():
@@ -130,6 +131,7 @@ def test_exhaustive_needs_no_parentheses():
 
     @exhaustive
     def check(model):
+        model.add(Ping, "a")
         seen.append(model)
 
     check()
