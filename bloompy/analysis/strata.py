@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -11,6 +12,8 @@ from bloompy.analysis.growth import misused
 from bloompy.errors import Unstratifiable
 from bloompy.ir.nodes import Program, Rule
 from bloompy.schema import Schema
+
+N = TypeVar("N", bound=Hashable)
 
 
 @frozen
@@ -50,13 +53,13 @@ def components(names: Sequence[str], edges: Iterable[Edge]) -> list[list[str]]:
     return strongly_connected(below)
 
 
-def strongly_connected(below: Mapping[str, Sequence[str]]) -> list[list[str]]:
+def strongly_connected(below: Mapping[N, Sequence[N]]) -> list[list[N]]:
     """Components of a graph given as node -> what it needs; what is needed comes first."""
-    number: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    waiting: set[str] = set()
-    found: list[list[str]] = []
+    number: dict[N, int] = {}
+    low: dict[N, int] = {}
+    stack: list[N] = []
+    waiting: set[N] = set()
+    found: list[list[N]] = []
     for root in below:
         if root in number:
             continue
@@ -80,7 +83,7 @@ def strongly_connected(below: Mapping[str, Sequence[str]]) -> list[list[str]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[node])
                 if low[node] == number[node]:
-                    component: list[str] = []
+                    component: list[N] = []
                     while not component or component[-1] != node:
                         component.append(stack.pop())
                         waiting.discard(component[-1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 
+from bloompy.analysis.strata import strongly_connected
 from bloompy.sim.exploring.properties import Property, beginning
 from bloompy.sim.exploring.space import Space, State, Taken
 from bloompy.sim.exploring.stimuli import Input
@@ -74,41 +75,8 @@ class _Graph:
         return came
 
     def parts(self, among: Mapping[int, int]) -> list[list[int]]:
-        """The strongly connected parts (Tarjan's algorithm), those nearest the beginning first."""
-        found: list[list[int]] = []
-        low: dict[int, int] = {}
-        order: dict[int, int] = {}
-        stack: list[int] = []
-        on: set[int] = set()
-        for root in among:
-            if root in order:
-                continue
-            work = [(root, iter(self.after(root)))]
-            order[root] = low[root] = len(order)
-            stack.append(root)
-            on.add(root)
-            while work:
-                number, rest = work[-1]
-                for to in rest:
-                    if to not in order:
-                        order[to] = low[to] = len(order)
-                        stack.append(to)
-                        on.add(to)
-                        work.append((to, iter(self.after(to))))
-                        break
-                    if to in on:
-                        low[number] = min(low[number], order[to])
-                else:
-                    work.pop()
-                    if work:
-                        low[work[-1][0]] = min(low[work[-1][0]], low[number])
-                    if low[number] == order[number]:
-                        part = [stack.pop()]
-                        while part[-1] != number:
-                            part.append(stack.pop())
-                        on.difference_update(part)
-                        found.append(sorted(part))
-        return sorted(found)
+        """The strongly connected parts, those nearest the beginning first."""
+        return sorted(map(sorted, strongly_connected({number: list(self.after(number)) for number in among})))
 
     def fair(self, part: Sequence[int]) -> bool:
         """Whether a fair run can stay in a part for ever."""
