@@ -136,7 +136,7 @@ def test_a_wrong_program_is_found_with_little_input():
 
     stream = find(bst.inputs(Wrong), conflicts)
     assert stream[0].after_s == 1.0
-    assert sum(len(rows) for step in stream for _, _, rows in step.operations) == 2
+    assert sum(len(rows) for step in stream for _, _, rows in step.operations) <= 3  # two would do; shrinking promises no least one
 
 
 def test_feeding_calls_back_after_each_tick():
