@@ -307,6 +307,8 @@ class Simulation:
     def calm(self, *, restart: Sequence[str] | None = None) -> None:
         """End all faults: partitions heal, nothing goes wrong any more, and nodes that are down restart.
 
+        A pause that has begun goes on to its end, and clocks stay as wrong as they are.
+
         Args:
             restart: only these; by default all but those whose disk is damaged.
         """

@@ -18,7 +18,7 @@ PROTOCOLS = [
     (failure_detector.DETECTOR, Faults.mix(pauses=0, crashes=2)),
     (ids_and_timers.IDS, USUAL),
     (ids_and_timers.FLAKES, USUAL),
-    (ids_and_timers.RETRY, Faults(drop=0.3, duplicate=0.2, delay=0.3, pauses=2)),
+    (ids_and_timers.RETRY, Faults(drop=0.3, duplicate=0.2, delay=0.3, pauses=2, pause_s=(0.01, 0.4))),
 ]
 
 
