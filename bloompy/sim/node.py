@@ -210,15 +210,11 @@ class SimNode:
             self.sim.notes.frame("refuse", frame, "damaged on the way")
             self.driver.refuse(frame.source, "malformed", WireError("the frame does not have its checksum"))
 
-    def crash_point(self, point: str, number: int, record: bytes = b"") -> None:
+    def crash_point(self, point: str, number: int) -> None:
         """Crash here, if that was decided. Raises Crashed."""
         down = self.sim.mishaps.crash(self, point, number)
-        if down is None:
-            return
-        if point == "in_sync" and down[1] == "power":
-            assert self.disk is not None
-            self.disk.tear(record)
-        raise Crashed(down)
+        if down is not None:
+            raise Crashed(down)
 
     def crashed(self, down: Any) -> None:
         """Go down as was decided: for how long, and how."""
@@ -265,20 +261,23 @@ class SimNode:
             self.crash_point("before_sync", self.sync_count)
             if (error := self.sim.mishaps.disk_error(self, self.sync_count)) is not None:
                 raise error
-            down = self.sim.mishaps.crash(self, "in_sync", self.sync_count)
-            if down is not None:
-                assert self.disk is not None
-                if down[1] == "power":
-                    self.disk.tear(record)
-                else:
-                    self.disk.append(record)
-                    self.tell_ticks()
-                raise Crashed(down)
+            self._crash_in_sync(record)
+        elif (down := self.sim.mishaps.crash(self, "after_sync", self.sync_count)) is not None:
+            self.tell_ticks()
+            raise Crashed(down)
+
+    def _crash_in_sync(self, record: bytes) -> None:
+        """Crash while a transaction is written: it is torn where the power fails, and whole where only the process dies."""
+        down = self.sim.mishaps.crash(self, "in_sync", self.sync_count)
+        if down is None:
+            return
+        assert self.disk is not None
+        if down[1] == "power":
+            self.disk.tear(record)
         else:
-            down = self.sim.mishaps.crash(self, "after_sync", self.sync_count)
-            if down is not None:
-                self.tell_ticks()
-                raise Crashed(down)
+            self.disk.append(record)
+            self.tell_ticks()
+        raise Crashed(down)
 
     def _ticked(self, batch: Batch, tick: Tick) -> None:
         self._unsafe.append((batch, tick))

@@ -6,7 +6,7 @@ from typing import Any
 
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, calm, right
+from .mutant import Mutant, Subject, assert_within, right
 
 NODES = ("a", "b", "c")
 
@@ -18,7 +18,7 @@ def test(programs: Any, sim: Simulation) -> None:
     for number in range(20):
         sim.at(0.9 * number + 0.5, lambda: sim["b"].pause(0.5))
     sim.run(until=2.0)
-    calm(sim)
+    sim.calm()
 
     def suspected(address: str) -> set[str]:
         return {row.peer for row in sim[address].suspected}

@@ -8,7 +8,7 @@ from typing import Any
 from bloompy import Bloom, channel, interface, module, rule, table
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, calm, right
+from .mutant import Mutant, Subject, assert_within, right
 
 # --- ids
 
@@ -166,7 +166,7 @@ def retrying(programs: Any, sim: Simulation) -> None:
         asking.ask.insert(number)
         sim.run(for_s=0.1)
     sim.run(until=1.5)
-    calm(sim)
+    sim.calm()
     assert_within(sim, lambda: len(asking.answered) == len(ids), 1.0, "answered")
     sim.run(for_s=0.1)
     before = sim.link("client", "server").sent

@@ -7,7 +7,7 @@ from typing import Any
 from bloompy import Bloom, channel, module, rule, table
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, calm, right
+from .mutant import Mutant, Subject, assert_within, right
 
 HOLDERS = ("a", "b")
 DRIFT = 0.1
@@ -82,7 +82,7 @@ def test(programs: Any, sim: Simulation) -> None:
                 sim[holder].restart()
                 sim[holder].want.insert("r")
     sim.run(until=2.0)
-    calm(sim)
+    sim.calm()
     for holder in HOLDERS:
         if holding(holder) and sim.chance(0.5):
             sim[holder].crash()

@@ -112,10 +112,3 @@ def assert_within(sim: Simulation, condition: Callable[[], object], limit_s: flo
         sim.run_until(condition, limit_s)
     except SimulationError:
         raise AssertionError(f"{name}: not within {limit_s:g} s") from None
-
-
-def calm(sim: Simulation) -> None:
-    """End all faults, and let all links be quick, so that bounds of time mean something under orders in which links differ widely."""
-    sim.calm()
-    for link in sim.network.links:
-        link.latency_s = 0.001

@@ -6,7 +6,7 @@ from typing import Any
 
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, calm, right
+from .mutant import Mutant, Subject, assert_within, right
 from .programs.paxos import LOWEST
 
 
@@ -77,7 +77,7 @@ def synod(members: tuple[str, ...], proposers: tuple[str, ...]) -> Any:
         sim.always(observer.kept, "promises kept")
         sim.always(observer.one_value, "one value a ballot")
         sim.run(until=0.8)
-        calm(sim)
+        sim.calm()
         assert_within(sim, lambda: all(len(sim[member].decided) for member in members), 20.0, "termination")
         assert observer.backed(), "backed by a majority"
         assert observer.chosen <= observer.proposed, "validity"

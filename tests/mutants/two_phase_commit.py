@@ -7,7 +7,7 @@ from typing import Any
 from bloompy import Bloom, rule
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, calm, right
+from .mutant import Mutant, Subject, assert_within, right
 
 PARTS = ("p", "q", "r")
 
@@ -86,7 +86,7 @@ def test(programs: Any, sim: Simulation) -> None:
             coordinator.submit.insert(*((tx, part, "work") for part in PARTS))
         sim.run(for_s=0.001 * sim.integer(0, 100))
     sim.run(until=0.7)
-    calm(sim)
+    sim.calm()
     assert_within(sim, observer.over, 10.0, "termination")
     assert observer.durable(), "durability: a participant forgot or never learned what was decided"
 

@@ -7,7 +7,7 @@ from typing import Any
 from bloompy import Bloom, rule
 from bloompy.sim import Faults, Simulation
 
-from .mutant import Mutant, Subject, assert_within, calm, right
+from .mutant import Mutant, Subject, assert_within, right
 
 VOTERS = ("a", "b", "c")
 
@@ -56,7 +56,7 @@ def test(programs: Any, sim: Simulation) -> None:
         if sim[voter].up:
             sim[voter].cast.insert((voter, 1, "outsider", "z"))
     sim.run(until=0.6)
-    calm(sim)
+    sim.calm()
     for caller, question in (("a", "x"), ("b", "y")):
         sim[caller].open.insert((1, question))
     assert_within(sim, lambda: all(sim[caller].result.get(1) or 1 in sim[caller].hopeless for caller in "ab"), 10.0, "termination")
