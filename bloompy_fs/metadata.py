@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import secrets
-import socket
 from typing import Any
 
 import anyio
 
 from bloompy.errors import CallTimeout
 from bloompy.runtime.node import Node
-from bloompy.transports.addresses import is_loopback, join_address, split_address
+from bloompy.transports.addresses import join_address, own_host, split_address
 from bloompy_fs.errors import FsTimeout, error_of
 from bloompy_fs.protocol import Protocol
 
@@ -30,7 +29,7 @@ class Metadata:
     def __init__(self, namenode: str, secret: bytes | None, timeout_s: float) -> None:
         split_address(namenode)
         self.namenode, self._timeout_s = namenode, timeout_s
-        self._node = Node(Protocol(), listen=join_address(_own_host(namenode), 0), secret=secret)
+        self._node = Node(Protocol(), listen=join_address(own_host(namenode), 0), secret=secret)
         self._session = secrets.token_hex(16)
         self._next = 1
         self._waiting: set[int] = set()
@@ -73,15 +72,3 @@ class Metadata:
             return answer.code, answer.result
         message = f"the NameNode at {self.namenode} did not answer in {self._timeout_s:g} s; does it run there, with the same secret?"
         raise FsTimeout(errno.ETIMEDOUT, message, rest[2])
-
-
-def _own_host(namenode: str) -> str:
-    """The address of this machine that a NameNode can answer to: that of the interface towards it."""
-    host, port = split_address(namenode)
-    if is_loopback(host):
-        return "127.0.0.1" if host == "localhost" else host
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect(address)  # sends nothing: it only chooses the route
-        own: str = probe.getsockname()[0]
-        return own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 from bloompy.errors import TransportError
 
@@ -48,3 +49,23 @@ def is_unspecified(host: str) -> bool:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def own_host(peer: str) -> str:
+    """The address of this machine that a peer can answer to: that of the interface towards it.
+
+    Args:
+        peer: address of the peer, "host:port".
+
+    Raises:
+        TransportError: if that is no address.
+        OSError: if its host is not known, or cannot be reached from here.
+    """
+    host, port = split_address(peer)
+    if is_loopback(host):
+        return "127.0.0.1" if host == "localhost" else host
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(address)  # sends nothing: it only chooses the route
+        own: str = probe.getsockname()[0]
+        return own
