@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from bloompy.display import table_html
+from bloompy.durability import Durability, durability
 from bloompy.errors import DeclarationError, UsageError
 from bloompy.ir.nodes import Kind, Parameter
 from bloompy.lattices import Lattice
@@ -51,9 +52,10 @@ class Collection(Generic[R, *Ts]):
     """
 
     def __init__(
-        self, kind: Kind, schema: Schema, span: Span, *, durable: bool = False, period: float | Parameter | None = None
+        self, kind: Kind, schema: Schema, span: Span, *, durable: Durability = False, period: float | Parameter | None = None
     ) -> None:
-        self.kind, self.schema, self.span, self.durable, self.period = kind, schema, span, durable, period
+        self.kind, self.schema, self.span, self.period = kind, schema, span, period
+        self.durable, self.delayed = durability(durable, span)
         self.name = ""
         self._port: Port | None = None
 
@@ -68,8 +70,8 @@ class Collection(Generic[R, *Ts]):
 
     def equals(self, other: Collection[Any, *tuple[Any, ...]]) -> bool:
         """Whether two declarations say the same."""
-        mine = (self.kind, self.schema, self.durable, self.period, self.lattice)
-        return mine == (other.kind, other.schema, other.durable, other.period, other.lattice)
+        mine = (self.kind, self.schema, self.durable, self.delayed, self.period, self.lattice)
+        return mine == (other.kind, other.schema, other.durable, other.delayed, other.period, other.lattice)
 
     # -- outside rules: staging
 
@@ -231,11 +233,18 @@ def _with_address(schema: Schema, span: Span, wanted: bool, kind: str) -> None:
 
 
 @overload
-def table(schema: str, *, durable: bool = False) -> Table[Any, *tuple[Any, ...]]: ...
+def table(schema: str, *, durable: Durability = False) -> Table[Any, *tuple[Any, ...]]: ...
 @overload
-def table(schema: Callable[[*Ts], R], *, durable: bool = False) -> Table[R, *Ts]: ...
-def table(schema: Any, *, durable: bool = False) -> Any:
-    """Declare rows that persist until deleted; `durable=True` keeps them over a crash of the node."""
+def table(schema: Callable[[*Ts], R], *, durable: Durability = False) -> Table[R, *Ts]: ...
+def table(schema: Any, *, durable: Durability = False) -> Any:
+    """Declare rows that persist until deleted.
+
+    Args:
+        schema: columns, as text or as a `Row` class.
+        durable: True keeps the rows over a crash of the node: what a tick changes is safe before its messages leave. "delayed"
+            keeps them as well, but a tick that changes only such tables sends at once and is made safe with a later one: for
+            rows that can be derived again.
+    """
     found, span = _schema(schema)
     _with_address(found, span, False, "table")
     return Table("table", found, span, durable=durable)

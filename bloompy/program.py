@@ -416,6 +416,7 @@ def _collections(cls: type[Bloom]) -> dict[str, nodes.Collection]:
                 cls._owners[name].__qualname__,
                 declaration.span,
                 declaration.lattice is not None,
+                declaration.delayed,
             )
         elif isinstance(declaration, ModuleDeclaration):
             inner = _inner(declaration)

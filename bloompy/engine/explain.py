@@ -159,7 +159,7 @@ class _Explaining:
         if collection is not None and collection.kind not in (kind, "temporary"):
             kind = f"{collection.kind}, {kind}"
         if collection is not None and collection.durable:
-            kind = f"durable {kind}"
+            kind = f"{'delayed ' if collection.delayed else ''}durable {kind}"
         made = relation.indexes if relation is not None else {}
         indexes = {columns: None for used, columns in self.users if used == name} | dict.fromkeys(made)
         plans = [self._index(declared, columns, columns in made) for columns in indexes]

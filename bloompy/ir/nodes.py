@@ -236,7 +236,9 @@ class Collection:
     """A declared collection. Those of inner modules have dotted names ("kvs.put"); temporaries are "method:name".
 
     Attributes:
+        durable: its rows outlive a crash of the node.
         lattice: it was declared as a lattice: a table of one row, whose one value only grows and is read by `.value`.
+        delayed: it is durable, but a tick that changes it need not wait until that is safe.
     """
 
     name: str
@@ -247,6 +249,7 @@ class Collection:
     owner: str = ""
     span: Span = _span()
     lattice: bool = False
+    delayed: bool = False
 
 
 @frozen

@@ -49,7 +49,7 @@ def of_cluster(collection: Collection) -> Collection:
     """
     columns = [Column(AT_NODE, str, "str"), *(attrs.evolve(column, address=False) for column in collection.schema.columns)]
     schema = schema_of(columns, collection.span)
-    return attrs.evolve(collection, kind="table", schema=schema, durable=False, period=None, lattice=False)
+    return attrs.evolve(collection, kind="table", schema=schema, durable=False, period=None, lattice=False, delayed=False)
 
 
 def prefixed(program: Program, prefix: str, shared: frozenset[str]) -> Program:

@@ -341,12 +341,16 @@ def _declaration(collection: Collection, prefix: str, first: str) -> str:
     if collection.lattice:
         return _lattice(collection)
     function = f"interface.{collection.kind}" if collection.kind in ("input", "output") else collection.kind
-    return f"{function}({str(collection.schema)!r}{', durable=True' if collection.durable else ''})"
+    return f"{function}({str(collection.schema)!r}{f', {_durable(collection)}' if collection.durable else ''})"
+
+
+def _durable(collection: Collection) -> str:
+    return "durable='delayed'" if collection.delayed else "durable=True"
 
 
 def _lattice(collection: Collection) -> str:
     column = collection.schema.columns[0]
     name, bracket, of = column.text.partition("[")
     arguments = [f"lattice.{of[:-1]}" if of[:-1] in NAMES else of[:-1]] if bracket else []
-    arguments += ["durable=True"] if collection.durable else []
+    arguments += [_durable(collection)] if collection.durable else []
     return f"{f'lattice.{name}' if name in NAMES else name}({', '.join(arguments)})"

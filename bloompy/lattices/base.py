@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bloompy.durability import Durability
 from bloompy.errors import DeclarationError
 from bloompy.span import Span
 
@@ -30,7 +31,7 @@ class Lattice(metaclass=LatticeType):
     Then `lmaxpair` is the type of a value column, and `lmaxpair()` declares a collection.
 
     Args (of an instance, which is the declaration of a collection):
-        durable: keep the value over a crash of the node.
+        durable: keep the value over a crash of the node; True or "delayed", as of `table`.
 
     Attributes (of the class):
         bottom: the value below all others.
@@ -48,9 +49,10 @@ class Lattice(metaclass=LatticeType):
     truth: ClassVar[bool] = False
     numbers: ClassVar[bool] = False
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: Durability = False) -> None:
         self.lattice: type[Lattice] = type(self)
-        self.durable, self.span = durable, Span.of_caller()
+        self.durable: Durability = durable
+        self.span = Span.of_caller()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -10,6 +10,7 @@ from functools import cache
 from operator import eq, getitem
 from typing import Any, ClassVar, cast
 
+from bloompy.durability import Durability
 from bloompy.errors import DeclarationError, UnorderableValues
 from bloompy.lattices.base import Lattice, LatticeType, is_lattice
 from bloompy.lattices.growth import Growth
@@ -266,11 +267,12 @@ class lmap(Lattice):
     truth = True
     of: ClassVar[type[Lattice]] = ByType
 
-    def __init__(self, of: type[Lattice] | None = None, *, durable: bool = False) -> None:
+    def __init__(self, of: type[Lattice] | None = None, *, durable: Durability = False) -> None:
         if of is not None and not is_lattice(of):
             raise DeclarationError(f"lmap({of!r})", Span.of_caller(), hint="give the lattice of the values: lmap(lattice.lmin)")
         self.lattice = _map_of(of) if of is not None else type(self)
-        self.durable, self.span = durable, Span.of_caller()
+        self.durable: Durability = durable
+        self.span = Span.of_caller()
 
     def __class_getitem__(cls, of: Any) -> type[Lattice]:
         if not is_lattice(of):

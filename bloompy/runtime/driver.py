@@ -6,6 +6,9 @@ in virtual time. Everything in it runs in one thread; `Machine.lock` keeps reade
 Ticks that are ready one after the other share one synchronisation of the store (group commit: DeWitt et al., "Implementation
 techniques for main memory database systems", SIGMOD 1984, section 5.2). What they tell each other by loopbacks needs not wait
 for it: the store holds the changes in the order of the ticks, so whatever is lost with a tick is all that came after it.
+
+Ticks that change no durable tables but delayed ones need no synchronisation: their changes wait in the store, in the same order, for
+the next one, for `Limits.delay_s` at most.
 """
 
 from __future__ import annotations
@@ -59,6 +62,9 @@ class Driver:
         self._parts: list[Part] = []
         self._done: list[Tick] = []
         self._unsafe = False
+        self._prompt = frozenset(one.name for one in machine.program.collections if one.durable and not one.delayed)
+        self._delayed_since: float | None = None  # changes of delayed tables wait in the store
+        self._delay: Timer | None = None
         self._stdio = {one.name for one in machine.program.collections if one.kind == "stdio"}
         self._timer: Timer | None = None
         self._first = True
@@ -100,12 +106,18 @@ class Driver:
     def turn(self) -> None:
         """Run the tick that is due, if any, and plan the next turn. What it raises ends the node."""
         self._scheduled = False
-        if self.stopped:
-            return
+        if not self.stopped:
+            self._attempt(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._run_ready()
+        self.outbox.flush()
+        self._plan()
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do something; what it raises ends the node."""
         try:
-            self._run_ready()
-            self.outbox.flush()
-            self._plan()
+            work()
         except BaseException as error:
             self.stopped = True
             self._on_failure(error)
@@ -158,14 +170,17 @@ class Driver:
             self._timer = self._clock.call_at(due, self.turn)
 
     def stop(self) -> None:
-        """No turn after this one, in which what was staged before still takes part."""
+        """No turn after this one, in which what was staged before still takes part, and what is delayed becomes safe."""
         if not self.stopped and self.machine.has_input():
             self.turn()
         while not self.stopped and self._parts:
             self.turn()
+        if not self.stopped:
+            self._attempt(self._sync_delayed)
         self.stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._delay):
+            if timer is not None:
+                timer.cancel()
 
     # -- ticks
 
@@ -188,21 +203,56 @@ class Driver:
             self._release()
 
     def _write(self, change: Durable) -> None:
-        if not change.empty:
-            assert self._store is not None
-            self._store.write(change)
+        if change.empty:
+            return
+        assert self._store is not None
+        self._store.write(change)
+        if self._prompt.isdisjoint(change.upserted) and self._prompt.isdisjoint(change.deleted):
+            self._wait()
+        else:
             self._unsafe = True
 
     def _sync(self) -> None:
         if self._unsafe:
-            assert self._store is not None
-            try:
-                self._store.sync()
-            except BaseException as error:
-                self._done.clear()
-                self.machine.lose(error)
-                raise
-            self._unsafe = False
+            self._synchronise()
+
+    def _synchronise(self) -> None:
+        """Make safe all that was written. An error leaves nobody knowing what is."""
+        assert self._store is not None
+        try:
+            self._store.sync()
+        except BaseException as error:
+            self._done.clear()
+            self.machine.lose(error)
+            raise
+        self._unsafe, self._delayed_since = False, None
+
+    # -- changes of delayed tables
+
+    def _wait(self) -> None:
+        """Have what was written become safe in time. The timer is left alone when that happens before: most often it does."""
+        if self._delayed_since is None:
+            self._delayed_since = self._clock.now()
+            if self._delay is None:
+                self._delay = self._clock.call_at(self._delayed_since + self._limits.delay_s, self._delay_over)
+
+    def _delay_over(self) -> None:
+        """The timer fired, perhaps for changes that are safe already, or before the time of those that wait now."""
+        self._delay = None
+        since, now = self._delayed_since, self._clock.now()
+        if self.stopped or since is None:
+            return
+        self._delayed_since = min(since, now)  # the clock may have been set back
+        due = self._delayed_since + self._limits.delay_s
+        if due > now:
+            self._delay = self._clock.call_at(due, self._delay_over)
+        else:
+            self._attempt(self._sync_delayed)
+
+    def _sync_delayed(self) -> None:
+        if self._delayed_since is not None:
+            with self.machine.lock:  # a reader comes before it or after it, and after a failed one finds nothing
+                self._synchronise()
 
     def _release(self) -> None:
         """Send, then call back: the ticks done are safe, and nothing of them can be taken back."""

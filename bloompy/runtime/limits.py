@@ -23,6 +23,7 @@ class Limits:
         mailbox_rows: messages waiting for a tick; beyond it no peer is read from until half of them are gone.
         tick_rows: messages in one tick.
         sync_ticks: ticks that may share one synchronisation of the store; with 1 each has its own.
+        delay_s: seconds after which changes of delayed tables are synchronised, if no other change was before.
         outgoing_bytes: waiting for one peer; beyond it frames for it are dropped.
         handshake_s: seconds in which a new connection must have proved itself.
         reach_s: seconds for which a peer that cannot be reached is tried, with what waits for it.
@@ -35,6 +36,7 @@ class Limits:
     mailbox_rows: int = _at_least_one(100_000)
     tick_rows: int = _at_least_one(20_000)
     sync_ticks: int = _at_least_one(100)
+    delay_s: float = field(default=1.0, validator=validators.gt(0))
     outgoing_bytes: int = _at_least_one(64 * 1024 * 1024)
     handshake_s: float = field(default=5.0, validator=validators.gt(0))
     reach_s: float = field(default=10.0, validator=validators.gt(0))

@@ -199,6 +199,24 @@ class Node(Generic[P]):
 
     # -- requests
 
+    def send(self, channel: str, *rows: Any) -> None:
+        """Send rows of a channel, each to its address, without a tick: for clients whose program only knows the messages.
+
+        Rows sent in one turn of the event loop share a frame. They may be lost, as all messages.
+
+        Raises:
+            UsageError: if there is no such channel, or from another event loop than the node's.
+            RowError: if a row does not fit.
+        """
+        driver = self._running()
+        if threading.get_ident() != self._ident:
+            raise UsageError("send() belongs to the event loop of its node", hint="insert into a collection, of which a rule sends")
+        declared = driver.calls.collection(channel)
+        if declared.kind != "channel":
+            raise UsageError(f"{channel!r} is a {declared.kind}, and only rows of channels are sent", hint="insert the rows")
+        driver.outbox.add(channel, [declared.schema.check(channel, row) for row in rows])
+        driver.wake()
+
     async def call(self, request: str, row: Any, *, reply: str, timeout_s: float = 10.0) -> Any:
         """Send or stage a request row, and wait for its reply.
 

@@ -24,6 +24,9 @@ class Watchdog:
     Args:
         program: an instance, for the class's names and the parameters.
         pool: where evaluators are used again.
+
+    Attributes:
+        delayed: whether there are delayed tables, of whose last changes a crash may leave nothing.
     """
 
     def __init__(self, program: Bloom, pool: EvaluatorPool | None) -> None:
@@ -35,6 +38,7 @@ class Watchdog:
             pool.serve(self._machine)
         self._watched = [one.name for one in cluster.collections if one.kind == "table"]
         self._durable = {one.name for one in program.program_ir.collections if one.durable}
+        self.delayed = any(one.delayed for one in program.program_ir.collections)
         self._held: dict[str, dict[str, dict[PlainRow, None]]] = {}
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from bloompy.runtime.counters import Counters
 from bloompy.runtime.driver import Driver
 from bloompy.runtime.interfaces import Receiver
 from bloompy.runtime.limits import Limits
+from bloompy.schema import Schema
 from bloompy.sim.clock import NodeClock
 from bloompy.sim.disk import Disk, DiskStore
 from bloompy.sim.network import Frame
@@ -52,7 +53,9 @@ class SimNode:
         disk: of its durable tables; None without a store.
         own_clock: which may be wrong.
         ended_by: what ended it, where that was no crash.
-        safe_step: number of the last tick of this incarnation that nothing can take back.
+        safe_step: number of the last tick of this incarnation whose messages may leave. Nothing takes it back, but a crash where it
+            changed nothing durable but delayed tables.
+        stored_step: number of the last tick of this incarnation whose durable changes are on the disk, with all before it.
         tick_count, sync_count, send_count: how many there were, in all incarnations: the points at which it can be made to crash.
     """
 
@@ -65,7 +68,7 @@ class SimNode:
         self.ended_by: BaseException | None = None
         self.pauses: list[tuple[float, float]] = []
         self._unsafe: list[tuple[Batch, Tick]] = []
-        self.safe_step = 0
+        self.safe_step = self.stored_step = 0
 
     def __repr__(self) -> str:
         state = "up" if self.up else f"ended by {type(self.ended_by).__name__}" if self.ended_by is not None else "down"
@@ -234,18 +237,31 @@ class SimNode:
             self.safe_step = batch.step
             self.sim.ticked(self, batch, tick)
 
+    def on_disk(self) -> dict[str, list[PlainRow]] | None:
+        """The durable rows that a restart would find; None where it would find the disk damaged, or none."""
+        if self.disk is None:
+            return None
+        store = DiskStore(self.disk, type(self.program), lambda point, record: None)
+        try:
+            store.open(self._durable_tables())
+            return store.load()
+        except StoreError:
+            return None
+
     # -- inside
+
+    def _durable_tables(self) -> dict[str, Schema]:
+        return {one.name: one.schema for one in self.machine.program.collections if one.durable}
 
     def _open(self) -> DiskStore | None:
         """The store on the disk, its rows restored; the node ends here if the disk is damaged."""
-        self.safe_step = 0
-        tables = {one.name: one.schema for one in self.machine.program.collections if one.durable}
+        self.safe_step = self.stored_step = 0
         if self.disk is None:
             return None
         store = DiskStore(self.disk, type(self.program), self._sync_point)
         self.sim.mishaps.rot(self)
         try:
-            store.open(tables)
+            store.open(self._durable_tables())
             rows = store.load()
         except StoreError as error:
             self._failed(error)
@@ -262,7 +278,9 @@ class SimNode:
             if (error := self.sim.mishaps.disk_error(self, self.sync_count)) is not None:
                 raise error
             self._crash_in_sync(record)
-        elif (down := self.sim.mishaps.crash(self, "after_sync", self.sync_count)) is not None:
+            return
+        self.stored_step = self.machine.step
+        if (down := self.sim.mishaps.crash(self, "after_sync", self.sync_count)) is not None:
             self.tell_ticks()
             raise Crashed(down)
 
@@ -276,6 +294,7 @@ class SimNode:
             self.disk.tear(record)
         else:
             self.disk.append(record)
+            self.stored_step = self.machine.step
             self.tell_ticks()
         raise Crashed(down)
 

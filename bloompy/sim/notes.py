@@ -33,6 +33,7 @@ class Notes:
         if self._keep:
             event = self._event(kind, node.address, text)
             event.incarnation, event.step, event.batch, event.tick = node.incarnation, node.safe_step, batch, tick
+            event.stored = node.stored_step
 
     def frame(self, kind: EventKind, frame: Frame, text: str) -> None:
         """Something happened to a frame."""

@@ -88,6 +88,7 @@ class Run:
         batches, ticks, times: of its ticks.
         blank: it began with an empty disk.
         ended: its crash or stop.
+        delayed: the program has delayed tables, of whose last changes a crash may leave nothing.
     """
 
     node: str
@@ -97,6 +98,13 @@ class Run:
     times: list[float] = field(factory=list)
     blank: bool = False
     ended: Event | None = None
+    delayed: bool = False
+
+    @property
+    def stored(self) -> int:
+        """Number of the last tick whose durable changes the next incarnation found."""
+        last = len(self.batches)
+        return min(self.ended.stored, last) if self.delayed and self.ended is not None else last
 
 
 @define
@@ -131,7 +139,8 @@ class Cluster:
     def _take(self, event: Event) -> None:
         match event.kind:
             case "start" | "restart":
-                self.runs[event.node, event.incarnation] = Run(event.node, event.incarnation, blank=event.node in self._wiped)
+                blank, delayed = event.node in self._wiped, self._has_delayed(event.node)
+                self.runs[event.node, event.incarnation] = Run(event.node, event.incarnation, blank=blank, delayed=delayed)
                 self._wiped.discard(event.node)
                 self._waiting[event.node] = {}
             case "tick":
@@ -152,6 +161,9 @@ class Cluster:
                 run = self.runs.get((event.node, event.incarnation))
                 if run is not None and event.kind != "fault":
                     run.ended = event
+
+    def _has_delayed(self, node: str) -> bool:
+        return any(one.delayed for one in machine_of(self._nodes[node].program).program.collections)
 
     def _fate(self, event: Event) -> None:
         letter = self.letters.get(event.frame)
@@ -214,9 +226,12 @@ class Cluster:
         """What it found on its disk: what the incarnation before it had put there."""
         if run.incarnation == 1 or run.blank or self._nodes[run.node].disk is None:
             return {}
-        before = self.prover(run.node, run.incarnation - 1).replay
-        before.at(before.last)
-        return {name: list(rows.values()) for name, rows in before.stored.items()}
+        before = self.runs[run.node, run.incarnation - 1]
+        replay = self.prover(run.node, before.incarnation).replay
+        if before.stored < replay.last:
+            replay = Replay(replay.program, replay.environment, replay.restored, before.batches[: before.stored])
+        replay.at(replay.last)
+        return {name: list(rows.values()) for name, rows in replay.stored.items()}
 
     def messages(self, prover: Prover, fact: Fact) -> list[Message]:
         """The frames that brought a row, or what the node sent to itself."""
@@ -246,10 +261,10 @@ class Cluster:
         if fact.incarnation == 1:
             return [Derivation(fact, "restored")]
         before = self.prover(fact.node, fact.incarnation - 1)
-        last = before.replay.last
+        last = self.runs[fact.node, fact.incarnation - 1].stored
         stretch = before.replay.timeline(fact.collection).last(fact.row, last)
         if stretch is not None:
-            until = last if stretch.until is None else stretch.until
+            until = last if stretch.until is None else min(stretch.until, last)
             return [Derivation(fact, "restored", premises=(before.fact(until, fact.collection, fact.row),))]
         return list(before.asked_for(fact, last)) or [Derivation(fact, "restored")]
 

@@ -430,6 +430,8 @@ class Simulation:
         watchdog = self._watchdogs.get(type(node.program))
         if watchdog is not None:
             watchdog.crashed(node.address)
+            if watchdog.delayed and (rows := node.on_disk()) is not None:
+                watchdog.restored(node.address, rows)
         self.notes.node(kind, node, text)
 
     def ticked(self, node: SimNode, batch: Batch, tick: Tick) -> None:

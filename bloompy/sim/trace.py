@@ -36,6 +36,7 @@ class Event:
         rows: what the frame holds.
         text: what else is to be said.
         batch, tick: of a tick, its input and what it did.
+        stored: of a crash or stop, the number of the node's last tick whose durable changes are on its disk.
     """
 
     no: int
@@ -51,6 +52,7 @@ class Event:
     text: str = ""
     batch: Batch | None = None
     tick: Tick | None = None
+    stored: int = 0
 
     def __str__(self) -> str:
         return line(self)

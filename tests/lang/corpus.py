@@ -44,7 +44,7 @@ class P(Bloom):
     link = table("src, dst -> cost: int", durable=True)
     typed = table("k: str -> v: int | None, w: float")
     odd = table("a-b, class -> x y z".replace(" y z", ""))
-    single = table("-> value")
+    single = table("-> value", durable="delayed")
     s = scratch("a, b")
     one = scratch("x")
     pairs = scratch("pair: tuple")

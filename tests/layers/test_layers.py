@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 # Lowest first. A module may import from its own layer and from those above it in this list.
 LAYERS = [
-    ["bloompy.span", "bloompy.errors", "bloompy.display"],
+    ["bloompy.span", "bloompy.errors", "bloompy.durability", "bloompy.display"],
     ["bloompy.lattices"],
     ["bloompy.schema"],
     ["bloompy.ir"],

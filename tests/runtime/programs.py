@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from bloompy import Bloom, channel, interface, loopback, periodic, rule, table
+from bloompy import Bloom, bootstrap, channel, interface, loopback, periodic, rule, stdio, table
 
 
 class Protocol(Bloom):
@@ -71,3 +71,34 @@ class Beat(Bloom):
     @rule
     def count(self):
         self.beats <= ((b.no, b.time) for b in self.beat)
+
+
+class Ledger(Protocol):
+    """Notes every request in a delayed table, and those of key "prompt" in a durable one as well; answers at once."""
+
+    noted = table("number: int -> value", durable="delayed")
+    kept = table("number: int -> value", durable=True)
+
+    @rule
+    def serve(self):
+        self.noted <+- ((p.number, p.value) for p in self.put)
+        self.kept <+- ((p.number, p.value) for p in self.put if p.key == "prompt")
+        self.stored <~ ((p.client, p.server, p.number, p.value) for p in self.put)
+
+
+class Counter(Bloom):
+    """Never idle: counts in a delayed table, and keeps and prints every seventh number."""
+
+    count = table("-> n: int", durable="delayed")
+    seventh = table("-> n: int", durable=True)
+    out = stdio()
+
+    @bootstrap
+    def begin(self):
+        self.count <+ ((0,) for _ in [0] if not any(True for c in self.count))
+
+    @rule
+    def go_on(self):
+        self.count <+- ((c.n + 1,) for c in self.count)
+        self.seventh <+- ((c.n + 1,) for c in self.count if (c.n + 1) % 7 == 0)
+        self.out <~ ((str(c.n),) for c in self.count if c.n and c.n % 7 == 0)
