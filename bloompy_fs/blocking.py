@@ -5,23 +5,19 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
-from typing import Any, BinaryIO, Literal, Self, TypeVar
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Literal
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-
+from bloompy.runtime.blocking import Blocking
 from bloompy_fs.client import AsyncClient, Progress
 from bloompy_fs.errors import ChunkLost
 from bloompy_fs.files import Chunk, Health, Member, Status
 
-T = TypeVar("T")
 _READ_BYTES = 1024 * 1024
 _SPOOL_BYTES = 8 * 1024 * 1024
 
 
-class Client:
+class Client(Blocking[AsyncClient]):
     """A client of one file system; takes the arguments of `AsyncClient`, and runs it in a thread of its own.
 
     It connects when it is first used; `close()` it, or use it by `with`. Several threads may use one client.
@@ -32,23 +28,7 @@ class Client:
     """
 
     def __init__(self, namenode: str, secret: str | bytes | None = None, **options: Any) -> None:
-        self._client = AsyncClient(namenode, secret, **options)
-        self._lock, self._stack = threading.Lock(), ExitStack()
-        self._portal: BlockingPortal | None = None
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        self._opened()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the connection. A closed client cannot be used again."""
-        with self._lock:
-            self._closed, self._portal = True, None
-            self._stack.close()
+        super().__init__(AsyncClient(namenode, secret, **options))
 
     # -- names
 
@@ -162,30 +142,6 @@ class Client:
         if mode == "xb" or self.exists(path):
             self._run(self._client._goal, b"", path, mode == "wb")
         return _Writing(self, path, mode == "wb")  # type: ignore[return-value]
-
-    # -- the thread
-
-    def _opened(self) -> BlockingPortal:
-        with self._lock:
-            if self._closed:
-                raise ValueError("the client is closed")
-            if self._portal is None:
-                portal = self._stack.enter_context(start_blocking_portal())
-                try:
-                    self._stack.enter_context(portal.wrap_async_context_manager(self._client))
-                except BaseException:
-                    self._stack.close()
-                    raise
-                self._portal = portal
-            return self._portal
-
-    def _run(self, operation: Callable[..., Awaitable[T]], *args: Any) -> T:
-        future = self._opened().start_task_soon(operation, *args)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()  # Ctrl-C here ends the operation there
-            raise
 
 
 class _Reading(io.RawIOBase):

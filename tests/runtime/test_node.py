@@ -96,6 +96,23 @@ async def test_a_call_with_a_row_that_does_not_fit() -> None:
             await node.call("put", ("a", "b", "1", "k", "v"), reply="stored")
 
 
+async def test_rows_of_a_channel_are_sent_from_outside() -> None:
+    async with Node(KeyValue(), listen="127.0.0.1:0") as server, Node(Protocol(), listen="127.0.0.1:0") as client:
+        found: list[Any] = []
+        client.program.stored.on_insert(found.append)
+        client.send("put", *((server.address, client.address, number, "k", "v") for number in range(3)))
+        await until(lambda: len(found) == 3)
+        assert {row.number for row in found} == {0, 1, 2}
+        with pytest.raises(RowError):
+            client.send("put", (server.address,))
+        with pytest.raises(UsageError, match="no collection 'nothing'"):
+            client.send("nothing", ())
+        with pytest.raises(UsageError, match="'data' is a table, and only rows of channels are sent"):
+            server.send("data", ("k", "v"))
+        with pytest.raises(UsageError, match="belongs to the event loop of its node"):
+            await asyncio.to_thread(client.send, "put", (server.address, client.address, 4, "k", "v"))
+
+
 async def test_a_call_ends_with_its_node() -> None:
     async with Node(Protocol(), listen="127.0.0.1:0") as node:
         task = asyncio.create_task(node.call("put", (node.address, node.address, 1, "k", "v"), reply="stored"))

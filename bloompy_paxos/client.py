@@ -1,0 +1,124 @@
+"""Imperative: the replicated key-value store as a Python program uses it, asynchronously and blocking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from bloompy.runtime.blocking import Blocking
+from bloompy_paxos.requests import Requests
+from bloompy_paxos.status import Status, status_of
+
+STATUS_S = 1.0
+
+
+class AsyncClient:
+    """A client of a replicated key-value store; use it by `async with`. Many operations may be under way at once.
+
+    Args:
+        replicas: addresses of replicas, "host:port"; one that answers is enough, the more the better.
+        secret: shared by the cluster.
+        timeout_s: for each operation with all its retries.
+
+    Every operation raises NoAnswer if it took longer, RequestRefused for what the replicas answer. Keys and values are what rows
+    may hold: None, numbers, str, bytes, and tuples of these.
+    """
+
+    def __init__(self, replicas: Sequence[str], secret: str | bytes | None = None, *, timeout_s: float = 30.0) -> None:
+        self._requests = Requests(replicas, secret, timeout_s)
+
+    async def __aenter__(self) -> Self:
+        await self._requests.__aenter__()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._requests.__aexit__(kind, error, trace)
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """The replicas that are asked: those given, and those learned of since."""
+        return tuple(self._requests.replicas)
+
+    async def put(self, key: Any, value: Any) -> None:
+        """Store a value for a key. When it returns, a majority of the replicas has it on disk."""
+        await self._requests.ask("write", ("put", key, value))
+
+    async def delete(self, key: Any) -> None:
+        """Have no value for a key any more."""
+        await self._requests.ask("write", ("delete", key))
+
+    async def get(self, key: Any, *, stale: bool = False) -> Any:
+        """The value of a key, None where there is none.
+
+        Args:
+            key: of the value.
+            stale: False: linearizable; every put that returned before is seen. True: what some replica has applied, which may be
+                old, and older than what was read before; it asks one replica only, and works without a majority.
+        """
+        return await self._requests.ask("stale" if stale else "read", ("get", key))
+
+    async def add_member(self, address: str) -> None:
+        """Have one more replica, which runs already, take part; returns when the others have decided so."""
+        await self._requests.ask("member", ("add-member", address))
+        self._learn([*self._requests.replicas, address])
+
+    async def remove_member(self, address: str) -> None:
+        """Have a replica take part no more; it falls silent."""
+        await self._requests.ask("member", ("remove-member", address))
+        self._learn([one for one in self._requests.replicas if one != address])
+
+    async def status(self, timeout_s: float = STATUS_S) -> list[Status]:
+        """What each replica says of itself, by address; also those that this client did not know, and others do."""
+        found: dict[str, Status] = {}
+        while missing := [address for address in self._requests.replicas if address not in found]:
+            answers = await self._requests.ask_each(missing, "status_request", "status", timeout_s)
+            found |= {address: status_of(address, row) for address, row in answers.items()}
+            self._learn([*self._requests.replicas, *(member for one in found.values() for member in one.members)])
+        return [found[address] for address in sorted(found)]
+
+    def _learn(self, replicas: Sequence[str]) -> None:
+        self._requests.replicas = list(dict.fromkeys(replicas)) or self._requests.replicas
+
+
+class Client(Blocking[AsyncClient]):
+    """A client of a replicated key-value store; takes the arguments of `AsyncClient`, and runs it in a thread of its own.
+
+    It connects when it is first used; `close()` it, or use it by `with`. Several threads may use one client.
+
+        with Client(["127.0.0.1:4001", "127.0.0.1:4002", "127.0.0.1:4003"]) as store:
+            store.put("x", 1)
+            print(store.get("x"))
+    """
+
+    def __init__(self, replicas: Sequence[str], secret: str | bytes | None = None, *, timeout_s: float = 30.0) -> None:
+        super().__init__(AsyncClient(replicas, secret, timeout_s=timeout_s))
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """The replicas that are asked: those given, and those learned of since."""
+        return self._client.replicas
+
+    def put(self, key: Any, value: Any) -> None:
+        """Store a value for a key; see `AsyncClient.put`."""
+        self._run(self._client.put, key, value)
+
+    def delete(self, key: Any) -> None:
+        """Have no value for a key any more."""
+        self._run(self._client.delete, key)
+
+    def get(self, key: Any, *, stale: bool = False) -> Any:
+        """The value of a key, None where there is none; see `AsyncClient.get`."""
+        return self._run(lambda: self._client.get(key, stale=stale))
+
+    def add_member(self, address: str) -> None:
+        """Have one more replica take part; see `AsyncClient.add_member`."""
+        self._run(self._client.add_member, address)
+
+    def remove_member(self, address: str) -> None:
+        """Have a replica take part no more."""
+        self._run(self._client.remove_member, address)
+
+    def status(self, timeout_s: float = STATUS_S) -> list[Status]:
+        """What each replica says of itself; see `AsyncClient.status`."""
+        return self._run(self._client.status, timeout_s)

@@ -1,0 +1,31 @@
+"""What can go wrong for a client of a replicated state machine."""
+
+from __future__ import annotations
+
+from bloompy.errors import BloomError
+
+
+class NoAnswer(BloomError, TimeoutError):
+    """No replica answered in time; a write may or may not have been applied."""
+
+    code = "BLM601"
+
+
+class RequestRefused(BloomError):
+    """The replicas answered that a request cannot be served.
+
+    Attributes:
+        reason: the name of the error in the reply.
+    """
+
+    code = "BLM602"
+
+    def __init__(self, reason: str, request: str) -> None:
+        self.reason = reason
+        message, hint = _REASONS.get(reason, (reason, None))
+        super().__init__(f"{request}: {message}", hint=hint)
+
+
+_REASONS: dict[str, tuple[str, str | None]] = {
+    "ESTALE": ("the replicas have forgotten this client, or have its answer no longer", "make a new client"),
+}
