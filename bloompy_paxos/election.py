@@ -1,0 +1,104 @@
+# ruff: noqa: B015
+# pylint: disable=pointless-statement, expression-not-assigned
+# mypy: disable-error-code="operator"
+# pyright: reportUnusedExpression=false, reportOperatorIssue=false
+# fmt: off
+"""Liveness: who leads. Nothing here can make two leaders harmful; the ballots see to that.
+
+A leader is heard from every pulse. Who hears of none for a time drawn by lot asks the others whether they miss one, too (pre-vote:
+Ongaro, "Consensus: Bridging Theory and Practice", 2014, section 9.6), so that a node which only was away disturbs nobody, and begins
+a ballot when a majority does. A leader that a majority does not answer steps down.
+"""
+
+from bloompy import agg, rule, scratch, table
+from bloompy_paxos.learner import Learner
+from bloompy_paxos.quorums import LOWEST, both_reached, is_majority
+
+
+class Election(Learner):
+    """Heartbeats, timeouts, pre-vote, stepping down."""
+
+    candidacy = table("-> ballot: tuple, tries: int, until: float")
+    supporter = table("ballot: tuple, member: str")
+    peer = table("node: str -> no: int, applied: int, sent: float, heard: float")
+
+    beats = scratch("-> slot")
+    sign = scratch("leader, ballot")
+    newest = scratch("-> ballot")
+    lonely = scratch("-> ballot, tries")
+    supports = scratch("ballot, member")
+    backing = scratch("ballot -> members")
+    answer = scratch("node -> ack")
+    heard_of = scratch("-> times")
+
+    @rule
+    def heartbeats(self) -> None:
+        # beats(A) :- leads(_), applied(A), pulse() or read(_).
+        self.beats <= (a for p in self.pulse for b in self.leads for a, _ in self.applied)
+        self.beats <= (a for r in self.read for b in self.leads for a, _ in self.applied)
+        # heartbeat(@N, me, B, step, A, now) @async :- beats(A), leads(B), audience(N).
+        self.heartbeat <~ ((n.node, self.me, b.ballot, self.step, x.slot, self.now)
+                           for x in self.beats for b in self.leads for n in self.audience)
+        # decision(@N, me, B, A) @async :- last(_), leads(B), applied(A), audience(N).      (with the proposals, so no frame of its own)
+        self.decision <~ ((n.node, self.me, b.ballot, a.slot) for x in self.last for b in self.leads for a in self.applied
+                          for n in self.audience if n.node != self.me)
+
+    @rule
+    def follow(self) -> None:
+        # sign(L, B) :- heartbeat(L, B), promised(P), B >= P.
+        self.sign <= ((h.leader, h.ballot) for h in self.heartbeat if h.ballot >= self.promised.get((), (LOWEST,)).ballot)
+        # sign(L, B) :- asked(L, B, _), floor(B), promised(P), B > P.      (once a ballot: who never gets to lead is not followed for ever)
+        self.sign <= ((m.leader, m.ballot) for m in self.asked for f in self.floor
+                      if m.ballot == f.ballot and m.ballot > self.promised.get((), (LOWEST,)).ballot)
+        # alive(@L, me, B, No, A, Sent) @async :- heartbeat(L, B, No, _, Sent), sign(L, B), applied(A).
+        self.alive <~ ((h.leader, self.me, h.ballot, h.no, self.applied.get((), (-1, 0)).slot, h.sent) for h in self.heartbeat
+                       if (h.leader, h.ballot) in self.sign)
+        # following(L, max<B>, now, now + election_s * (1 + rand)) @next :- sign(L, B).
+        self.newest <= (agg.max(s.ballot) for s in self.sign)
+        self.following <+- ((s.leader, s.ballot, self.now, self.now + self.election_s * (1 + self.rand))
+                            for s in self.sign for n in self.newest if s.ballot == n.ballot)
+        self.leader <= ((f.leader,) for f in self.following if f.leader)
+
+    @rule
+    def canvassing(self) -> None:
+        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not (following(Until), Until > Now), nor a candidacy till then.
+        self.lonely <= (((self.promised.get((), (LOWEST,)).ballot[0] + 1, self.me), self.candidacy.get((), (LOWEST, 0, 0.0)).tries + 1)
+                        for p in self.pulse for c in self.config
+                        if (self.me in c.members or self.me in c.coming) and not any(b for b in self.leads)
+                        and not any(f for f in self.following if f.until > p.time)
+                        and not any(x for x in self.candidacy if x.until > p.time))
+        # candidacy(B, Tries, now + longer and longer) @next :- lonely(B, Tries).
+        self.candidacy <+- ((x.ballot, x.tries, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, 4)) for x in self.lonely)
+        # canvass(@N, me, B) @async :- lonely(B, _), audience(N).
+        self.canvass <~ ((n.node, self.me, x.ballot) for x in self.lonely for n in self.audience)
+        # favour(@C, me, B) @async :- canvass(C, B), promised(P), B > P, not (following(_, _, Heard), now < Heard + election_s).
+        self.favour <~ ((m.candidate, self.me, m.ballot) for m in self.canvass if m.ballot > self.promised.get((), (LOWEST,)).ballot
+                        and not any(f for f in self.following if f.heard <= self.now < f.heard + self.election_s))
+        # nack(@C, me, B, P) @async :- canvass(C, B), promised(P), B <= P.
+        self.nack <~ ((m.candidate, self.me, m.ballot, p.ballot) for m in self.canvass for p in self.promised if m.ballot <= p.ballot)
+
+    @rule
+    def beginning(self) -> None:
+        # supports(B, M) :- supporter(B, M); favour(M, B).
+        self.supports <= self.supporter
+        self.supports <= ((m.ballot, m.member) for m in self.favour)
+        self.supporter <+ (s for s in self.supports for x in self.candidacy if s.ballot == x.ballot)
+        self.supporter <- (s for x in self.lonely for s in self.supporter)
+        # begins(B) :- candidacy(B), a majority of the members, now and to come, supports B, promised(P), B > P.
+        self.backing <= ((s.ballot, agg.collect_set(s.member)) for s in self.supports)
+        self.begins <= (x.ballot for x in self.candidacy for s in self.backing for c in self.config
+                        if s.ballot == x.ballot > self.promised.get((), (LOWEST,)).ballot
+                        and is_majority(s.members, c.members) and is_majority(s.members, c.coming))
+
+    @rule
+    def stepping_down(self) -> None:
+        # deposed(B) :- ballot(B), promised(P), P > B.
+        self.deposed <= ((b.ballot,) for b in self.ballot for p in self.promised if p.ballot > b.ballot)
+        # peer(N, No, A, Sent, now) @next :- alive(N, B, No, A, Sent), leads(B), the latest of a node.
+        self.answer <= ((m.node, agg.max((m.no, m.applied, m.sent))) for m in self.alive for b in self.leads if m.ballot == b.ballot)
+        self.peer <+- ((x.node, x.ack[0], x.ack[1], x.ack[2], self.now) for x in self.answer)
+        # deposed(B) :- pulse(Now), ballot(B, Since), leads(B), peer(N, Heard): no majority was heard for twice election_s.
+        self.heard_of <= (agg.collect((p.node, p.heard)) for p in self.peer)
+        self.deposed <= ((b.ballot,) for p in self.pulse for b in self.ballot for c in self.config
+                         if p.time - max(b.since, both_reached(self.heard_of.get((), ((),)).times, c.members, c.coming))
+                         > 2 * self.election_s)

@@ -1,0 +1,51 @@
+# ruff: noqa: B015
+# pylint: disable=pointless-statement, expression-not-assigned
+# mypy: disable-error-code="operator"
+# pyright: reportUnusedExpression=false, reportOperatorIssue=false
+# fmt: off
+"""Safety: change of members by decree (Lamport, "Paxos Made Simple", 2001, section 3: the members of slot i + window are part of the
+state after slot i; Lamport, Malkhi, Zhou, "Reconfiguring a state machine", 2010, section 3).
+
+One change at a time, of one member. A new member gets everything first, and counts only from the slot at which the change begins.
+"""
+
+from bloompy import agg, interface, rule, scratch
+from bloompy_paxos.catchup import CatchUp
+from bloompy_paxos.quorums import changed
+
+
+class MemberChanges(CatchUp):
+    """Adding and removing members.
+
+    Inputs:
+        reconfigure: `change` is ("add" or "remove", address); `command` is decided with it, for the state machine to see. At most one
+            is under way at the leader, others are dropped; ask again.
+    """
+
+    reconfigure = interface.input("session: str, number: int, change: tuple, command")
+
+    first_change = scratch("-> request")
+
+    @rule
+    def proposing_changes(self) -> None:
+        # reconfiguring(Name, Change) @next :- reconfigure(Name, Change), leads(_), the first of them, not reconfiguring(_).
+        self.first_change <= (agg.min((r.session, r.number, r.change, r.command)) for r in self.reconfigure for b in self.leads)
+        self.reconfiguring <+ ((f.request[0], f.request[1], f.request[2], f.request[3]) for f in self.first_change if not any(r for r in self.reconfiguring))
+        # change(Change, Command) :- reconfiguring(Change, Command), config(Members, Members), a new member has nearly everything.
+        self.change <= ((r.change, ((r.session, r.number, r.command),)) for r in self.reconfiguring for c in self.config for a in self.applied
+                        if c.members == c.coming and (r.change[0] == "remove" or any(
+                            p for p in self.peer if p.node == r.change[1] and p.applied + self.window >= a.slot)))
+        # del reconfiguring(_) @next :- change(_), batch(_); deposed(_).
+        self.reconfiguring <- (r for x in self.change for b in self.batch for r in self.reconfiguring)
+        self.reconfiguring <- (r for d in self.deposed for r in self.reconfiguring)
+
+    @rule
+    def changing(self) -> None:
+        # config(Coming, changed(Coming, Change), S + window) @next :- turn(S, (_, _, Change)), config(Coming, Coming, _).
+        self.config <+- ((c.coming, changed(c.coming, t.value[2]), t.slot + self.window) for t in self.turn for c in self.config
+                         if t.value[2] and c.members == c.coming and changed(c.coming, t.value[2]))
+        # config(Coming, Coming, Since) @next :- config(Members, Coming, Since), Members != Coming, turn(S), S + 1 >= Since.
+        self.config <+- ((c.coming, c.coming, c.since) for t in self.turn for c in self.config
+                         if c.members != c.coming and t.slot + 1 >= c.since)
+        # deposed(B) :- ballot(B), config(_, Coming, Since), me not in Coming, applied(A), A >= Since: who was removed falls silent.
+        self.deposed <= ((b.ballot,) for b in self.ballot for c in self.config if self.me not in c.members and self.me not in c.coming)

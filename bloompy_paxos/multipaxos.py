@@ -1,0 +1,43 @@
+# ruff: noqa: B015
+# pylint: disable=pointless-statement, expression-not-assigned
+# mypy: disable-error-code="operator"
+# pyright: reportUnusedExpression=false, reportOperatorIssue=false
+# fmt: off
+"""MultiPaxos: all its parts together. Which file is safety and which is liveness, its first line says."""
+
+from bloompy import agg, interface, rule, scratch
+from bloompy_paxos.quorums import LOWEST
+from bloompy_paxos.reads import Reads
+
+
+class MultiPaxos(Reads):
+    """A replicated log: one at each member, as a module of the program that it is to replicate.
+
+    Params: see `Messages`. The params `members` and `window` are the same at all members; a node that is to be added has no members.
+
+    Interface, besides that of `Log` and `reconfigure`:
+        inquiry, condition: how this node is: its role, whom it follows, the ballot it has promised, the last slot known to be decided and
+            the last applied, the first slot it keeps, the members, and, at the leader, (address, applied, seconds since heard) of the others.
+    """
+
+    inquiry = interface.input("no: int")
+    condition = interface.output("-> role: str, leader: str, ballot: tuple, decided: int, applied: int, first: int, "
+                                 "members: tuple, peers: tuple")
+
+    newest_decided = scratch("-> slot")
+    heard_from = scratch("-> peers")
+
+    def role(self, leads: bool, stands: bool, is_member: bool) -> str:
+        """What a node is to the log."""
+        return "leader" if leads else "candidate" if stands else "follower" if is_member else "learner"
+
+    @rule
+    def conditions(self) -> None:
+        self.newest_decided <= (agg.max(d.slot) for d in self.decided)
+        self.heard_from <= (agg.collect((p.node, p.applied, self.now - p.heard))
+                            for i in self.inquiry for b in self.leads for p in self.peer if p.node != self.me)
+        self.condition <= ((self.role(any(b for b in self.leads), any(b for b in self.ballot), self.me in self.config.get((), ((), (), 0)).coming),
+                            self.following.get((), ("", LOWEST, 0.0, 0.0)).leader, self.promised.get((), (LOWEST,)).ballot,
+                            max(self.newest_decided.get((), (0,)).slot, self.applied.get((), (0, 0)).slot), self.applied.get((), (0, 0)).slot,
+                            self.truncated.get((), (0,)).slot + 1, self.config.get((), ((), (), 0)).coming,
+                            self.heard_from.get((), ((),)).peers) for i in self.inquiry)

@@ -1,0 +1,58 @@
+# ruff: noqa: B015
+# pylint: disable=pointless-statement, expression-not-assigned
+# mypy: disable-error-code="operator"
+# pyright: reportUnusedExpression=false, reportOperatorIssue=false
+# fmt: off
+"""Safety: reads that see everything decided before they were asked for, without a slot of their own.
+
+Read index (Ongaro, "Consensus: Bridging Theory and Practice", 2014, section 6.4): after the question a majority confirms that this node
+leads still; no assumption on clocks. Leases (lease_s > 0; Gray and Cheriton, SOSP 1989; Chandra et al., "Paxos Made Live", 2007, section
+5.2): who hears a leader promises no other ballot for lease_s, so the leader need not ask. **Assumed then**: in a real second every clock
+shows between 1 - drift and 1 + drift seconds, and no clock is set. A clock seen to have gone back ends the lease.
+"""
+
+from bloompy import agg, rule, scratch, table
+from bloompy_paxos.membership import MemberChanges
+from bloompy_paxos.quorums import both_reached
+
+
+class Reads(MemberChanges):
+    """Linearizable reads at the leader."""
+
+    opening = table("ballot: tuple -> slot: int")
+    reading = table("id -> ballot: tuple, no: int")
+
+    serving = scratch("-> ballot")
+    acks = scratch("-> numbers, times")
+    confirmed = scratch("-> no, sent")
+
+    def lease_counts_s(self) -> float:
+        """How long the leader's clock may count on a promise of lease_s, from the sending of what was answered."""
+        return min(self.lease_s, self.election_s) * (1 - self.drift) / (1 + self.drift)
+
+    @rule
+    def knowing_what_is_decided(self) -> None:
+        # opening(B, Last) @next :- leads(B), vacant(_, Last), not next_slot(B): what may have been decided before.
+        self.opening <+ ((b.ballot, v.last) for b in self.leads for v in self.vacant if b.ballot not in self.next_slot)
+        self.opening <- (o for b in self.begins for o in self.opening)
+        # serving(B) :- leads(B), opening(B, S), applied(A), A >= S.
+        self.serving <= ((b.ballot,) for b in self.leads for o in self.opening for a in self.applied
+                         if o.ballot == b.ballot and a.slot >= o.slot)
+
+    @rule
+    def confirming(self) -> None:
+        # reading(Id, B, step) @next :- read(Id), leads(B).      (a heartbeat of this number leaves in this tick)
+        self.reading <+- ((r.id, b.ballot, self.step) for r in self.read for b in self.leads if r.id not in self.readable)
+        # confirmed(No, Sent): the latest heartbeat that majorities have answered.
+        self.acks <= ((agg.collect((p.node, p.no)), agg.collect((p.node, p.sent))) for p in self.peer)
+        self.confirmed <= ((both_reached(k.numbers, c.members, c.coming), both_reached(k.times, c.members, c.coming))
+                           for k in self.acks for c in self.config)
+        # readable(Id) :- reading(Id, B, No), serving(B), confirmed(Confirmed), Confirmed >= No.
+        self.readable <= ((r.id,) for r in self.reading for b in self.serving for k in self.confirmed
+                          if r.ballot == b.ballot and k.no >= r.no)
+        # readable(Id) :- read(Id), serving(_), confirmed(_, Sent), Sent <= now < Sent + lease.
+        self.readable <= ((r.id,) for r in self.read for b in self.serving for k in self.confirmed
+                          if k.sent <= self.now < k.sent + self.lease_counts_s())
+        # del reading(Id) @next :- readable(Id); reading(Id, B), pulse(), not leads(B).
+        self.reading <- ((r.id,) for r in self.readable if r.id in self.reading)
+        self.reading <- ((r.id,) for p in self.pulse for r in self.reading if not any(b for b in self.leads if b.ballot == r.ballot))
