@@ -16,5 +16,7 @@ class Service(Bloom):
     request = channel("@replica: str, client: str, session: str, number: int -> acked: int, kind: str, command")
     reply = channel("@client: str, replica: str, session: str, number: int -> code: str, result")
     status_request = channel("@replica: str, client: str, no: int")
-    status = channel("@client: str, replica: str, no: int -> role: str, leader: str, ballot: tuple, decided: int, applied: int, first: int, "
-                     "members: tuple, peers: tuple")  # fmt: skip
+    status = channel(
+        "@client: str, replica: str, no: int -> role: str, leader: str, ballot: tuple, decided: int, applied: int, first: int, "
+        "members: tuple, peers: tuple"
+    )

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+
 from bloompy.errors import TransportError, UsageError
 from bloompy_paxos.client import AsyncClient, Client
 from bloompy_paxos.errors import NoAnswer, RequestRefused
@@ -34,37 +35,39 @@ async def test_what_is_put_is_read_until_it_is_deleted() -> None:
 
 
 async def test_whoever_answers_is_asked_next() -> None:
-    async with FakeReplica() as leader, FakeReplica(leader) as one, FakeReplica(leader) as two:
-        async with AsyncClient([one.address, two.address], SECRET) as client:
-            await client.put("x", 1)
-            before = len(one.asked) + len(two.asked)
-            await client.put("x", 2)
-            assert (before, len(one.asked) + len(two.asked), len(leader.asked)) == (1, 1, 2)
+    async with (
+        FakeReplica() as leader,
+        FakeReplica(leader) as one,
+        FakeReplica(leader) as two,
+        AsyncClient([one.address, two.address], SECRET) as client,
+    ):
+        await client.put("x", 1)
+        before = len(one.asked) + len(two.asked)
+        await client.put("x", 2)
+        assert (before, len(one.asked) + len(two.asked), len(leader.asked)) == (1, 1, 2)
 
 
 async def test_stale_reads_go_to_any_replica_and_say_nothing_of_the_leader() -> None:
-    async with FakeReplica() as leader, FakeReplica() as other:
-        async with AsyncClient([leader.address], SECRET) as client:
-            await client.put("x", 1)
-            client._requests.replicas.append(other.address)
-            for _ in range(20):
-                await client.get("x", stale=True)
-            assert len(other.asked) > 0
-            asked = len(other.asked)
-            await client.put("x", 2)
-            assert (len(other.asked), leader.store) == (asked, {"x": 2})
+    async with FakeReplica() as leader, FakeReplica() as other, AsyncClient([leader.address], SECRET) as client:
+        await client.put("x", 1)
+        client._requests.replicas.append(other.address)
+        for _ in range(20):
+            await client.get("x", stale=True)
+        assert len(other.asked) > 0
+        asked = len(other.asked)
+        await client.put("x", 2)
+        assert (len(other.asked), leader.store) == (asked, {"x": 2})
 
 
 async def test_a_silent_replica_is_given_up_for_the_next_one_soon() -> None:
-    async with FakeReplica() as leader, FakeReplica(leader) as silent:
-        async with AsyncClient([silent.address, leader.address], SECRET) as client:
-            client._requests._target = silent.address
-            silent.mute = True
-            start = time.monotonic()
-            await asyncio.gather(*(client.put(number, number) for number in range(50)))
-            assert time.monotonic() - start < 1.0
-            assert leader.store == {number: number for number in range(50)}
-            assert client._requests._target == leader.address
+    async with FakeReplica() as leader, FakeReplica(leader) as silent, AsyncClient([silent.address, leader.address], SECRET) as client:
+        client._requests._target = silent.address
+        silent.mute = True
+        start = time.monotonic()
+        await asyncio.gather(*(client.put(number, number) for number in range(50)))
+        assert time.monotonic() - start < 1.0
+        assert leader.store == {number: number for number in range(50)}
+        assert client._requests._target == leader.address
 
 
 async def test_a_write_whose_reply_is_lost_is_repeated_under_its_number_and_applied_once() -> None:
@@ -145,18 +148,20 @@ async def test_a_cancelled_request_is_waited_for_no_more() -> None:
 
 
 async def test_status_of_all_replicas_also_of_those_that_are_silent_or_not_known() -> None:
-    async with FakeReplica() as leader, FakeReplica(leader) as follower, FakeReplica(leader) as silent:
-        async with AsyncClient([follower.address, silent.address], SECRET) as client:
-            silent.mute = True
-            found = {one.address: one for one in await client.status(timeout_s=0.3)}
-            assert found[silent.address] == Status(silent.address)
-            members = tuple(sorted((leader.address, follower.address)))
-            assert found[follower.address] == Status(
-                follower.address, "follower", leader.address, (3, leader.address), 9, 8, 2, members
-            )
-            assert found[leader.address].role == "leader"
-            assert found[leader.address].peers == (Peer(leader.address, 7, 0.5),)
-            assert set(client.replicas) == {leader.address, follower.address, silent.address}
+    async with (
+        FakeReplica() as leader,
+        FakeReplica(leader) as follower,
+        FakeReplica(leader) as silent,
+        AsyncClient([follower.address, silent.address], SECRET) as client,
+    ):
+        silent.mute = True
+        found = {one.address: one for one in await client.status(timeout_s=0.3)}
+        assert found[silent.address] == Status(silent.address)
+        members = tuple(sorted((leader.address, follower.address)))
+        assert found[follower.address] == Status(follower.address, "follower", leader.address, (3, leader.address), 9, 8, 2, members)
+        assert found[leader.address].role == "leader"
+        assert found[leader.address].peers == (Peer(leader.address, 7, 0.5),)
+        assert set(client.replicas) == {leader.address, follower.address, silent.address}
 
 
 async def test_members_are_asked_for_by_commands_and_then_known() -> None:
