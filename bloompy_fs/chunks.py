@@ -8,11 +8,15 @@
 A writer asks for a chunk (`addchunk`), sends its bytes to the DataNodes named, and commits it with its length and the DataNodes
 that stored it. Readers see committed chunks only. So the size of a file is metadata of its own: nobody waits for reports, as
 BOOM's chunk list did (for ever, if a chunk was lost).
+
+DataNodes for a chunk are chosen by the NameNode that proposes `addchunk`, among those that it has heard, and travel with the
+proposal. That a DataNode stored a chunk is believed from its writer until a report of its own is due.
 """
 
 from bloompy import agg, channel, param, rule, scratch, table
 from bloompy_fs.heartbeats import Membership
 from bloompy_fs.namespace import Namespace
+from bloompy_fs.operations import REPLICATION_LIMIT
 from bloompy_fs.placement import spread
 
 WRITING = -1
@@ -25,22 +29,26 @@ class Chunks(Namespace, Membership):
     fchunk = table("fid: int, seq: int -> chunk: int, length: int", durable=True)
     owner = scratch("chunk -> fid, seq, length")
     last_seq = scratch("fid -> seq")
-    condemned = table("node: str, chunk: int -> since: float")
+    condemned = table("node: str, chunk: int -> ballot: tuple")
     hold = scratch("chunk, node -> data, host")
 
+    room = scratch("session, reqid -> replicas")
     choice = scratch("session, reqid, place, node, data")
     chain = scratch("session, reqid -> nodes")
     claimed = scratch("node, chunk -> length")
+    claim = table("node: str, chunk: int -> since: float")
+    unfounded = scratch("node, chunk")
     listed = scratch("session, reqid, seq, chunk -> length, holders")
     chunk_page = scratch("session, reqid, seq -> turn")
     chunk_list = scratch("session, reqid -> chunks")
     holders = scratch("chunk -> nodes")
 
     reserve_bytes = param(64 * 1024 * 1024)
+    claim_s = param(15.0)
 
     member_list = scratch("session, reqid -> nodes")
 
-    command = channel("@address: str, nn: str, kind: str, chunk: int, target: str")
+    command = channel("@address: str, nn: str, kind: str, chunk: int, target: str, ballot: tuple")
 
     @rule
     def chunk_views(self) -> None:
@@ -57,28 +65,33 @@ class Chunks(Namespace, Membership):
 
     @rule
     def add_chunk(self) -> None:
-        # choice(S, R, rank<Far, spread>, D) :- attempt(S, R, addchunk, Host, Excluded), datanode(D), roomy(D), not Excluded(D).
+        # choice(S, R, rank<Far, spread>, D) :- fresh_write(S, R, addchunk, Host, Excluded), datanode(D), roomy(D), not Excluded(D).
         # A DataNode on the writer's own machine comes first.
-        self.choice <= ((a.session, a.reqid, agg.rank((d.host != a.args[0], spread(a.index, d.node), d.node), per=(a.session, a.reqid)),
+        self.choice <= ((f.session, f.reqid,
+                         agg.rank((d.host != f.args[0], spread((f.session, f.reqid), d.node), d.node), per=(f.session, f.reqid)),
                          d.node, d.data)
-                        for a in self.attempt if a.op == "addchunk"
-                        for d in self.datanode if d.node not in a.args[1]
+                        for f in self.fresh_write if f.op == "addchunk"
+                        for d in self.datanode if d.node not in f.args[1]
                         for h in self.heard if h.node == d.node and h.free > self.reserve_bytes)
-        # fault(S, R, 5, "EAGAIN") :- attempt(S, R, addchunk), not choice(S, R).
-        self.fault <= ((a.session, a.reqid, 5, "EAGAIN") for a in self.attempt if a.op == "addchunk"
-                       and not any(c for c in self.choice if c.session == a.session and c.reqid == a.reqid))
-        # chain(S, R, collect<D>) :- allowed(S, R, addchunk, P), choice(S, R, Place, D), Place < replication(P).
-        self.chain <= ((a.session, a.reqid, agg.collect((c.place, c.node, c.data)))
-                       for a in self.allowed if a.op == "addchunk"
-                       for p in self.fqpath if p.path == a.path for b in self.by_id if b.fid == p.fid
-                       for c in self.choice if c.session == a.session and c.reqid == a.reqid and c.place < b.replication)
+        # room(S, R, Rep) :- fresh_write(S, R, addchunk, P), fqpath(P, F), by_id(F, Rep).
+        self.room <= ((f.session, f.reqid, b.replication) for f in self.fresh_write if f.op == "addchunk"
+                      for p in self.fqpath if p.path == f.path for b in self.by_id if b.fid == p.fid)
+        # chain(S, R, collect<D>) :- choice(S, R, Place, D), Place < room(S, R).      (the file may be made by an earlier proposal)
+        self.chain <= ((c.session, c.reqid, agg.collect((c.place, c.node, c.data))) for c in self.choice
+                       if c.place < self.room.get((c.session, c.reqid), (c.session, c.reqid, REPLICATION_LIMIT)).replicas)
+        # proposal(S, R, addchunk, P, Host, Excluded, Chain) :- fresh_write(S, R, addchunk, P, Host, Excluded), chain(S, R, Chain).
+        self.proposal <= ((f.session, f.reqid, f.acked, f.op, f.path,
+                           (*f.args, tuple((node, data) for place, node, data
+                                           in self.chain.get((f.session, f.reqid), (f.session, f.reqid, ())).nodes)))
+                          for f in self.fresh_write if f.op == "addchunk")
+        # fault(S, R, 5, "EAGAIN") :- attempt(S, R, addchunk, Chain), Chain is empty.
+        self.fault <= ((a.session, a.reqid, 5, "EAGAIN") for a in self.attempt if a.op == "addchunk" and not a.args[2])
         # fchunk(F, Seq + 1, I, -1) @next :- allowed(S, R, I, addchunk, P), fqpath(P, F), last_seq(F, Seq).
         self.fchunk <+ ((p.fid, self.last_seq.get(p.fid, (p.fid, -1)).seq + 1, a.index, WRITING)
                         for a in self.allowed if a.op == "addchunk" for p in self.fqpath if p.path == a.path)
-        # result(S, R, (I, Chain)) :- allowed(S, R, I, addchunk), chain(S, R, Chain).
-        self.result <= ((a.session, a.reqid, (a.index, tuple((node, data) for place, node, data in c.nodes)))
-                        for a in self.allowed for c in self.chain if a.op == "addchunk"
-                        and c.session == a.session and c.reqid == a.reqid)
+        # result(S, R, (I, Chain)) :- allowed(S, R, I, addchunk, P, Chain), of which as many as the file has replicas.
+        self.result <= ((a.session, a.reqid, (a.index, a.args[2][:b.replication])) for a in self.allowed if a.op == "addchunk"
+                        for p in self.fqpath if p.path == a.path for b in self.by_id if b.fid == p.fid)
 
     @rule
     def faults_of_chunks(self) -> None:
@@ -101,10 +114,25 @@ class Chunks(Namespace, Membership):
         # claimed(D, C, Length) :- allowed(S, R, commit, C, Length, Stored), D in Stored, datanode(D).
         self.claimed <= ((node, a.args[0], a.args[1]) for a in self.allowed if a.op == "commit"
                          for node in a.args[2] if node in self.datanode)
-        # hb_chunk(D, C, Length, "ok") @next :- claimed(D, C, Length), not hb_chunk(D, C), not told(D, C), not joins(D).
-        self.hb_chunk <+ ((c.node, c.chunk, c.length, "ok") for c in self.claimed
-                          if (c.node, c.chunk) not in self.hb_chunk and (c.node, c.chunk) not in self.told and c.node not in self.joins)
+        # hb_chunk(D, C, Length, "ok"), claim(D, C, now) @next :- claimed(D, C, Length), not hb_chunk(D, C), not told(D, C), not joins(D).
+        believed = ((c.node, c.chunk, c.length) for c in self.claimed if (c.node, c.chunk) not in self.hb_chunk
+                    and (c.node, c.chunk) not in self.told and c.node not in self.joins)
+        self.hb_chunk <+ ((node, chunk, length, "ok") for node, chunk, length in believed)
+        self.claim <+- ((node, chunk, self.now) for node, chunk, length in believed)
         self.result <= ((a.session, a.reqid, ()) for a in self.allowed if a.op == "commit")
+
+    @rule
+    def claims(self) -> None:
+        # unfounded(D, C) :- sweep(Now), claim(D, C, Since), Now - Since > Claim time, not told(D, C).
+        # It would have been reported by now. (The DataNode may have lost the chunk, and said so, before the commit came here.)
+        self.unfounded <= ((c.node, c.chunk) for s in self.sweep for c in self.claim
+                           if s.time - c.since > self.claim_s and (c.node, c.chunk) not in self.told)
+        self.hb_chunk <- ((u.node, u.chunk) for u in self.unfounded if (u.node, u.chunk) in self.hb_chunk)
+        # del claim(D, C) @next :- unfounded(D, C); told(D, C); joins(D); dead(D).
+        self.claim <- self.unfounded
+        self.claim <- ((c.node, c.chunk) for t in self.told for c in self.claim if c.node == t.node and c.chunk == t.chunk)
+        self.claim <- ((c.node, c.chunk) for j in self.joins for c in self.claim if c.node == j.node)
+        self.claim <- ((c.node, c.chunk) for d in self.dead for c in self.claim if c.node == d.node)
 
     @rule
     def abandon_chunk(self) -> None:
@@ -148,6 +176,6 @@ class Chunks(Namespace, Membership):
     @rule
     def suspects(self) -> None:
         # command(@A, verify, C) @async :- allowed(S, R, suspect, C, D), datanode(D, A).      (the DataNode judges, not the reader)
-        self.command <~ ((d.address, self.me, "verify", a.args[0], "") for a in self.allowed if a.op == "suspect"
-                         for d in self.datanode if d.node == a.args[1])
+        self.command <~ ((d.address, self.me, "verify", a.args[0], "", b.ballot) for a in self.allowed if a.op == "suspect"
+                         for d in self.datanode if d.node == a.args[1] for b in self.leads)
         self.result <= ((a.session, a.reqid, ()) for a in self.allowed if a.op == "suspect")

@@ -9,6 +9,10 @@ A DataNode beats; what it holds it reports in pieces, each repeated until it is 
 clock (BOOM compared two). A DataNode that is new, has restarted, was given up or meets a restarted NameNode gets a new
 registration; what it reported under another one counts as unsaid, so it reports everything again. (In BOOM a restarted
 NameNode stayed blind to chunks acknowledged by the one before.)
+
+DataNodes obey the NameNode of the greatest ballot that they have heard of, and say under which ballot they have nothing left to
+tell of what they deleted for earlier ones. Until all have said so, a NameNode condemns no replica: the one that is too many may be
+gone already, by order of a leader before. Of one NameNode alone each start is a ballot.
 """
 
 from bloompy import Bloom, agg, bootstrap, channel, param, periodic, rule, scratch, table
@@ -24,8 +28,9 @@ class Membership(Bloom):
     sweep = periodic(sweep_s)
 
     heartbeat = channel("@nn: str, node: str, incarnation: int, no: int -> "
-                        "address: str, data: str, host: str, cluster: str, free: int, used: int")
-    heartbeat_ack = channel("@address: str, nn: str, node: str, incarnation: int, no: int, registration: str -> cluster: str")
+                        "address: str, data: str, host: str, cluster: str, free: int, used: int, ballot: tuple")
+    heartbeat_ack = channel("@address: str, nn: str, node: str, incarnation: int, no: int, registration: str -> "
+                            "cluster: str, ballot: tuple")
     report = channel("@nn: str, node: str, incarnation: int, no: int, chunk: int -> "
                      "address: str, registration: str, length: int, state: str")
     report_ack = channel("@address: str, nn: str, node: str, chunk: int, no: int, registration: str -> length: int, state: str")
@@ -33,14 +38,16 @@ class Membership(Bloom):
     cluster = table("-> id: str", durable=True)
     epoch = table("-> n: int", durable=True)
     starting = scratch("-> time")
+    leads = scratch("-> ballot: tuple")
+    obeyed = scratch("-> ballot: tuple")
     datanode = table("node: str -> address: str, data: str, host: str, incarnation: int, registration: str")
-    heard = table("node: str -> seen: float, free: int, used: int")
+    heard = table("node: str -> seen: float, free: int, used: int, ballot: tuple")
     hb_chunk = table("node: str, chunk: int -> length: int, state: str")
     reported = table("node: str -> registration: str, no: int")
 
     newest_beat = scratch("node -> number")
-    beat = scratch("node -> no, address, data, host, incarnation, free, used")
-    joins = scratch("node -> no, address, data, host, incarnation, free, used")
+    beat = scratch("node -> no, address, data, host, incarnation, free, used, ballot")
+    joins = scratch("node -> no, address, data, host, incarnation, free, used, ballot")
     newest_report = scratch("node, chunk -> number")
     told = scratch("node, chunk -> no, address, registration, length, state")
     dead = scratch("node")
@@ -57,10 +64,20 @@ class Membership(Bloom):
         self.cluster <+ ((self.cluster_id,) for s in self.starting if not any(c for c in self.cluster))
 
     @rule
+    def lead(self) -> None:
+        # leads(N, me) :- epoch(N).      (there is no other)
+        self.leads <= (((e.n, self.me),) for e in self.epoch)
+
+    @rule
+    def obedience(self) -> None:
+        # obeyed(B) :- leads(B), not (heard(D, Other), Other != B).
+        self.obeyed <= ((b.ballot,) for b in self.leads if not any(h for h in self.heard if h.ballot != b.ballot))
+
+    @rule
     def heartbeats(self) -> None:
         # beat(D, ...) :- heartbeat(D, Incarnation, No, ..., Cluster), the newest of this tick, of this cluster or of none yet.
         self.newest_beat <= ((h.node, agg.max((h.incarnation, h.no))) for h in self.heartbeat)
-        self.beat <= ((h.node, h.no, h.address, h.data, h.host, h.incarnation, h.free, h.used)
+        self.beat <= ((h.node, h.no, h.address, h.data, h.host, h.incarnation, h.free, h.used, h.ballot)
                       for h in self.heartbeat for n in self.newest_beat
                       if n.node == h.node and n.number == (h.incarnation, h.no)
                       and any(h.cluster in ("", c.id) for c in self.cluster)
@@ -72,17 +89,20 @@ class Membership(Bloom):
                            for j in self.joins for e in self.epoch)
         # del hb_chunk(D, C) @next :- joins(D), hb_chunk(D, C).
         self.hb_chunk <- (h for j in self.joins for h in self.hb_chunk if h.node == j.node)
-        # heard(D, now, Free, Used) @next :- beat(D, Free, Used).
-        self.heard <+- ((b.node, self.now, b.free, b.used) for b in self.beat)
-        # heartbeat_ack(@A, D, No, Registration, Cluster) @async :- beat(D, No, A), datanode(D, Registration) or joins(D).
-        self.heartbeat_ack <~ ((b.address, self.me, b.node, b.incarnation, b.no, d.registration, c.id)
+        # heard(D, now, Free, Used, B) @next :- beat(D, Free, Used, B).
+        self.heard <+- ((b.node, self.now, b.free, b.used, b.ballot) for b in self.beat)
+        # heartbeat_ack(@A, D, No, Registration, Cluster, B) @async :- beat(D, No, A), datanode(D, Registration) or joins(D), leads(B).
+        # (B is () where another leads)
+        self.heartbeat_ack <~ ((b.address, self.me, b.node, b.incarnation, b.no, d.registration, c.id,
+                                self.leads.get((), ((),)).ballot)
                                for b in self.beat for d in self.datanode for c in self.cluster
                                if d.node == b.node and d.incarnation == b.incarnation)
-        self.heartbeat_ack <~ ((j.address, self.me, j.node, j.incarnation, j.no, registration(e.n, self.step), c.id)
+        self.heartbeat_ack <~ ((j.address, self.me, j.node, j.incarnation, j.no, registration(e.n, self.step), c.id,
+                                self.leads.get((), ((),)).ballot)
                                for j in self.joins for e in self.epoch for c in self.cluster)
-        # heartbeat_ack(@A, D, No, "", Cluster) @async :- heartbeat(D, No, A, Other), cluster(Cluster), Other != Cluster.
-        self.heartbeat_ack <~ ((h.address, self.me, h.node, h.incarnation, h.no, "", c.id) for h in self.heartbeat for c in self.cluster
-                               if h.cluster not in ("", c.id))
+        # heartbeat_ack(@A, D, No, "", Cluster, ()) @async :- heartbeat(D, No, A, Other), cluster(Cluster), Other != Cluster.
+        self.heartbeat_ack <~ ((h.address, self.me, h.node, h.incarnation, h.no, "", c.id, ())
+                               for h in self.heartbeat for c in self.cluster if h.cluster not in ("", c.id))
 
     @rule
     def reports(self) -> None:

@@ -17,6 +17,12 @@ WRITES: dict[str, tuple[type, ...]] = {
 }
 """Operations that change the name space: they go through the log, each is applied once."""
 
+PREPARED = frozenset({"addchunk"})
+"""Writes that are proposed with more than was asked for: what depends on who proposes must not depend on who applies."""
+
+UNPLACED = frozenset({"decide", "end", "returned"})
+"""What partitions propose to each other of transactions that hold their paths already, and of chunks (`transactions`, `lending`)."""
+
 READS: dict[str, tuple[type, ...]] = {
     "ls": (str, int),  # names after this one; at most so many
     "stat": (),
@@ -66,5 +72,10 @@ def _are_names(values: tuple[Any, ...]) -> bool:
 
 
 def paths_written(op: str, path: str, args: tuple[Any, ...]) -> tuple[str, ...]:
-    """The paths that a write may change, in or below: two writes commute unless a path of one is at or above one of the other's."""
-    return (path, args[0]) if op == "rename" else (path,)
+    """The paths that a write may change, in or below: two writes commute unless a path of one is at or above one of the other's.
+
+    What a NameNode proposes by itself has the path "/": nothing is applied together with it.
+    """
+    if op in UNPLACED:
+        return ()
+    return (path, args[0]) if op in ("rename", "give", "take") else (path,)

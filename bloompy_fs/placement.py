@@ -5,12 +5,12 @@ from __future__ import annotations
 from zlib import crc32
 
 
-def spread(chunk: int, node: str) -> int:
-    """A number that orders nodes differently for each chunk, equally in every process (rendezvous hashing).
+def spread(what: object, node: str) -> int:
+    """A number that orders nodes differently for each chunk (or request), equally in every process (rendezvous hashing).
 
     The nodes least in this order hold a chunk: load is even without counting it, and few chunks move when a node comes.
     """
-    return crc32(f"{chunk} {node}".encode())
+    return crc32(f"{what} {node}".encode("utf-8", "surrogatepass"))
 
 
 def registration(epoch: int, step: int) -> str:

@@ -9,6 +9,9 @@ A timer drives repair. A chunk that is short for the propagation time is copied,
 counts as a replica until it is done or too old. Replicas too many, of no file, or corrupt are condemned: they count no more, and
 their DataNodes are told until they report them gone. A corrupt replica goes only when another one is whole.
 Nothing of this happens in safe mode: after a start, until nearly every chunk has been reported, or for so long.
+
+Of several NameNodes the leader acts. One that has not applied all that was decided yet, or one whose time is over and does not know
+it, does no harm: a chunk is of no file only if its number has been applied, and nothing is condemned before all DataNodes obey.
 """
 
 from bloompy import agg, bootstrap, param, periodic, rule, scratch, table
@@ -32,6 +35,7 @@ class Replication(Chunks):
     lost_count = scratch("-> n")
     leaves_safe_mode = scratch("since")
     acting = scratch("time")
+    condemning = scratch("ballot")
 
     wanted = scratch("chunk -> replication")
     copies = scratch("chunk -> n")
@@ -75,14 +79,16 @@ class Replication(Chunks):
     def leave_safe_mode(self) -> None:
         self.chunk_count <= (agg.count() for w in self.wanted)
         self.lost_count <= (agg.count() for x in self.lost)
-        # leaves(Since) :- repair(Now), safe_mode(Since), few chunks unseen or Now - Since > Timeout.
+        # leaves(Since) :- repair(Now), leads(), safe_mode(Since), few chunks unseen or Now - Since > Timeout.
         self.leaves_safe_mode <= (
-            (m.since,) for r in self.repair for m in self.safe_mode
+            (m.since,) for r in self.repair for b in self.leads for m in self.safe_mode
             if self.lost_count.get((), (0,)).n <= (1 - self.safe_share) * self.chunk_count.get((), (0,)).n
             or r.time - m.since > self.safe_timeout_s)
         self.safe_mode <- ((x.since,) for x in self.leaves_safe_mode)
-        # acting(Now) :- repair(Now), not safe_mode(_).
-        self.acting <= ((r.time,) for r in self.repair if not any(m for m in self.safe_mode))
+        # acting(Now) :- repair(Now), leads(), not safe_mode(_).
+        self.acting <= ((r.time,) for r in self.repair for b in self.leads if not any(m for m in self.safe_mode))
+        # condemning(B) :- acting(), obeyed(B).
+        self.condemning <= ((o.ballot,) for t in self.acting for o in self.obeyed)
 
     @rule
     def health(self) -> None:
@@ -131,34 +137,41 @@ class Replication(Chunks):
         # inflight(C, D, now) @next :- copy_order(C, D).
         self.inflight <+ ((c.chunk, c.node, self.now) for c in self.copy_order)
         # command(@A, copy, C, D) @async :- copy_order(C, D, S), datanode(S, A).
-        self.command <~ ((n.address, self.me, "copy", c.chunk, c.data) for c in self.copy_order for n in self.datanode
-                         if n.node == c.source)
+        self.command <~ ((n.address, self.me, "copy", c.chunk, c.data, b.ballot) for c in self.copy_order for n in self.datanode
+                         for b in self.leads if n.node == c.source)
 
     @rule
     def condemn(self) -> None:
         # excess(C, N - Rep) :- copies(C, N), wanted(C, Rep), N > Rep.
         self.excess <= ((c.chunk, c.n - w.replication) for c in self.copies for w in self.wanted
                         if w.chunk == c.chunk and c.n > w.replication)
-        # surplus(C, D, rank<Used> per C, N) :- acting(), excess(C, N), hold(C, D), heard(D, Used): the fullest first.
+        # surplus(C, D, rank<Used> per C, N) :- condemning(), excess(C, N), hold(C, D), heard(D, Used): the fullest first.
         self.surplus <= ((e.chunk, h.node, agg.rank((-d.used, spread(e.chunk, h.node), h.node), per=(e.chunk,)), e.n)
-                         for t in self.acting for e in self.excess for h in self.hold for d in self.heard
+                         for t in self.condemning for e in self.excess for h in self.hold for d in self.heard
                          if h.chunk == e.chunk and d.node == h.node)
         # doomed(D, C) :- surplus(C, D, Turn, N), Turn < N.
         self.doomed <= ((s.node, s.chunk) for s in self.surplus if s.turn < s.n)
-        # garbage(D, C) :- hb_chunk(D, C), not owner(C).      (no file has it: ids are never used again)
+        # garbage(D, C) :- hb_chunk(D, C), not owner(C).
         self.garbage <= ((h.node, h.chunk) for h in self.hb_chunk if h.chunk not in self.owner)
         # broken(D, C) :- hb_chunk(D, C, Length, State), owner(C, Other), State != "ok" or Length != Other, copies(C).
         self.broken <= ((h.node, h.chunk) for h in self.hb_chunk for o in self.owner
                         if o.chunk == h.chunk and o.length != WRITING and (h.state != "ok" or h.length != o.length)
                         and h.chunk in self.copies)
-        # doomed(D, C) :- acting(), garbage(D, C) or broken(D, C).
-        self.doomed <= ((g.node, g.chunk) for t in self.acting for g in self.garbage)
-        self.doomed <= ((b.node, b.chunk) for t in self.acting for b in self.broken)
-        # doomed(D, C) :- acting(), condemned(D, C), hb_chunk(D, C).      (told again until it is gone)
-        self.doomed <= ((c.node, c.chunk) for t in self.acting for c in self.condemned if (c.node, c.chunk) in self.hb_chunk)
-        # condemned(D, C, now) @next :- doomed(D, C), not condemned(D, C).
-        self.condemned <+ ((d.node, d.chunk, self.now) for d in self.doomed if (d.node, d.chunk) not in self.condemned)
-        # del condemned(D, C) @next :- acting(), condemned(D, C), not hb_chunk(D, C).
-        self.condemned <- ((c.node, c.chunk) for t in self.acting for c in self.condemned if (c.node, c.chunk) not in self.hb_chunk)
-        # command(@A, delete, C) @async :- doomed(D, C), datanode(D, A).
-        self.command <~ ((n.address, self.me, "delete", d.chunk, "") for d in self.doomed for n in self.datanode if n.node == d.node)
+        # doomed(D, C) :- condemning(), garbage(D, C), reached(I), C <= I, not waiting(C).
+        # No file has it, and none will: its number, once applied, is never used again.
+        self.doomed <= ((g.node, g.chunk) for t in self.condemning for g in self.garbage for r in self.reached
+                        if g.chunk <= r.index and g.chunk not in self.waiting)
+        # doomed(D, C) :- condemning(), broken(D, C).
+        self.doomed <= ((b.node, b.chunk) for t in self.condemning for b in self.broken)
+        # doomed(D, C) :- condemning(B), condemned(D, C, B), hb_chunk(D, C).      (told again until it is gone)
+        self.doomed <= ((c.node, c.chunk) for t in self.condemning for c in self.condemned
+                        if c.ballot == t.ballot and (c.node, c.chunk) in self.hb_chunk)
+        # condemned(D, C, B) @next :- condemning(B), doomed(D, C), not condemned(D, C, B).
+        self.condemned <+- ((d.node, d.chunk, t.ballot) for t in self.condemning for d in self.doomed
+                            if not any(c for c in self.condemned if c.node == d.node and c.chunk == d.chunk and c.ballot == t.ballot))
+        # del condemned(D, C) @next :- repair(), condemned(D, C, B), not leads(B) or not hb_chunk(D, C).
+        self.condemned <- ((c.node, c.chunk) for t in self.repair for c in self.condemned
+                           if (c.node, c.chunk) not in self.hb_chunk or not any(b for b in self.leads if b.ballot == c.ballot))
+        # command(@A, delete, C) @async :- condemning(B), doomed(D, C), datanode(D, A).
+        self.command <~ ((n.address, self.me, "delete", d.chunk, "", t.ballot) for t in self.condemning for d in self.doomed
+                         for n in self.datanode if n.node == d.node)

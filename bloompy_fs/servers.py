@@ -144,7 +144,7 @@ class DataNodeServer:
 
     async def _start_rules(self) -> None:
         self.program = DataNode(
-            namenode=self.namenode,
+            namenodes=((self.namenode,),),
             node=self.identity.node,
             incarnation=time.time_ns(),
             data=self.data,
@@ -157,7 +157,7 @@ class DataNodeServer:
             self.program.cluster.insert((self.identity.cluster,))
         self._order, self._orders = anyio.create_memory_object_stream[Any](_ORDERS)
         self._mismatch = anyio.Event()
-        self.program.command.on_insert(self._ordered)
+        self.program.order.on_insert(self._ordered)
         self.program.heartbeat_ack.on_insert(self._acknowledged)
         self.node = await self._stack.enter_async_context(Node(self.program, listen=self.listen, secret=self._secret))
 
@@ -175,7 +175,7 @@ class DataNodeServer:
 
         def gone(chunk: int) -> None:
             program.local.delete(chunk)
-            program.gone.upsert((chunk,))
+            program.vanished.insert((chunk,))
             program.nudge.insert(("gone",))
 
         def damaged(chunk: int, length: int) -> None:
@@ -184,10 +184,11 @@ class DataNodeServer:
 
         return Events(stored, checked, gone, damaged)
 
-    def _ordered(self, command: Any) -> None:
+    def _ordered(self, order: Any) -> None:
         try:
-            self._order.send_nowait((command.kind, command.chunk, command.target))
+            self._order.send_nowait(tuple(order))
         except anyio.WouldBlock:
+            self.program.done.insert(tuple(order))
             log.warning("DataNode %s has too many orders; the NameNode will give this one again", self.identity.node)
 
     async def _obey(self, plane: DataPlane, orders: MemoryObjectReceiveStream[tuple[str, int, str]]) -> None:
@@ -197,6 +198,8 @@ class DataNodeServer:
                     await plane.obey(kind, chunk, target)
                 except Exception:  # the NameNode orders again
                     log.exception("DataNode %s failed to %s chunk %d", self.identity.node, kind, chunk)
+                finally:
+                    self.program.done.insert((kind, chunk, target))
 
     def _acknowledged(self, ack: Any) -> None:
         if not ack.registration:

@@ -76,7 +76,7 @@ def test_a_suspected_replica_is_checked_by_its_own_datanode() -> None:
     chunk, _ = cluster.ask("addchunk", "/f", "h", ())
     cluster.ask("commit", "/f", chunk, 10, ("d0", "d1"))
     cluster.ask("suspect", "/f", chunk, "d0")
-    assert cluster.commands == [("d0:1", "nn", "verify", chunk, "")]
+    assert cluster.commands == [("d0:1", "nn", "verify", chunk, "", (1, "nn"))]
     assert len(cluster.ask("locations", "/f", chunk)) == 2  # the word of a reader is no proof
 
 

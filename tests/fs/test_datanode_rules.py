@@ -11,7 +11,7 @@ class SteppedDataNode:
     """A DataNode, and what it has sent since `sent` was last asked."""
 
     def __init__(self, **options: Any) -> None:
-        self.program = DataNode("me:1", namenode="nn", node="d0", incarnation=7, data="me:2", host="h", heartbeat_s=3.0, **options)
+        self.program = DataNode("me:1", namenodes=(("nn",),), node="d0", incarnation=7, data="me:2", host="h", heartbeat_s=3.0, **options)
         self.now, self.acks = 100.0, 0
         self.numbers: dict[tuple[int, int, str], int] = {}  # of the last report that said so of the chunk
         self.tick()
@@ -35,7 +35,7 @@ class SteppedDataNode:
     def register(self, registration: str) -> dict[int, tuple[int, str]]:
         """The NameNode answers a heartbeat; returns what is reported at once."""
         self.acks += 1
-        self.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, self.acks, registration, "cluster"))
+        self.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, self.acks, registration, "cluster", (1, "nn")))
         self.tick()
         return self.reported(self.tick())
 
@@ -116,20 +116,20 @@ def test_large_reports_come_in_parts() -> None:
 def test_acknowledgements_out_of_order_do_no_harm() -> None:
     node = SteppedDataNode()
     node.program.local.insert((1, 10, "ok"))
-    node.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, 8, "2.1", "cluster"), ("me:1", "nn", "d0", 7, 3, "1.5", "cluster"))
+    node.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, 8, "2.1", "cluster", ()), ("me:1", "nn", "d0", 7, 3, "1.5", "cluster", ()))
     node.tick()
     node.tick()
-    assert [tuple(row) for row in node.program.member] == [("2.1", 8)]
-    node.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, 4, "1.5", "cluster"), ("me:1", "nn", "d0", 6, 99, "1.4", "cluster"))
+    assert [tuple(row)[:3] for row in node.program.member] == [("nn", "2.1", 8)]
+    node.program.heartbeat_ack.insert(("me:1", "nn", "d0", 7, 4, "1.5", "cluster", ()), ("me:1", "nn", "d0", 6, 99, "1.4", "cluster", ()))
     node.tick()
     node.tick()
-    assert [tuple(row) for row in node.program.member] == [("2.1", 8)]
+    assert [tuple(row)[:3] for row in node.program.member] == [("nn", "2.1", 8)]
     no = node.numbers[1, 10, "ok"]
     for number, state in ((no, "ok"), (no - 1, "corrupt")):
         node.program.report_ack.insert(("me:1", "nn", "d0", 1, number, "2.1", 10, state))
     node.tick()
     node.tick()
-    assert [tuple(row) for row in node.program.acked] == [(1, "2.1", 10, "ok")]
+    assert [tuple(row) for row in node.program.acked] == [("nn", 1, "2.1", 10, "ok")]
 
 
 def test_an_acknowledgement_from_before_something_else_was_said_does_not_count() -> None:
@@ -166,12 +166,12 @@ def test_what_was_acknowledged_is_said_again_when_something_else_was_said_since(
 def test_a_chunk_that_is_gone_is_said_to_be_though_it_was_never_reported() -> None:
     node = SteppedDataNode()
     node.register("1.5")
-    node.program.gone.upsert((4,))
+    node.program.vanished.insert((4,))
     assert node.beat() == {4: (0, "gone")}
     assert node.beat() == {4: (0, "gone")}
     node.acknowledge("1.5", 4, 0, "gone")
     assert node.beat() == {}
-    node.program.gone.upsert((5,))
+    node.program.vanished.insert((5,))
     node.program.local.insert((5, 10, "ok"))  # it has come again
     assert node.beat() == {5: (10, "ok")}
     node.tick()

@@ -17,7 +17,7 @@ from bloompy_fs.namenode import NameNode
 
 NODES = 4
 LENGTH = 10
-DURABLE = ("inode", "fchunk", "sequence", "epoch", "cluster", "answered", "session")
+DURABLE = ("inode", "fchunk", "reached", "waiting", "epoch", "cluster", "answered", "session")
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("create"), st.integers(1, 3)),
@@ -64,7 +64,7 @@ class World:
     def start(self, i: int) -> None:
         if i not in self.datanodes:
             self.incarnation += 1
-            node = DataNode(f"d{i}", namenode="nn", node=f"d{i}", incarnation=self.incarnation, data=f"d{i}", host="h", heartbeat_s=1.0)
+            node = DataNode(f"d{i}", namenodes=(("nn",),), node=f"d{i}", incarnation=self.incarnation, data=f"d{i}", host="h", heartbeat_s=1.0)
             node.usage.upsert((10**9, 0))
             node.local.insert(*((chunk, LENGTH, state) for chunk, state in self.disks[i].items()))
             self.datanodes[i] = node
@@ -85,9 +85,12 @@ class World:
             for _, address, channel, row in arriving:
                 self.arrive(address, channel, row)
             for address, program in [("nn", self.namenode), *((f"d{i}", node) for i, node in self.datanodes.items())]:
-                for channel, rows in program.tick(self.now).sent.items():
+                tick = program.tick(self.now)
+                for channel, rows in tick.sent.items():
                     for row in rows:
                         self.send(address, channel, row)
+                for order in tick.inserted.get("order", ()):
+                    self.obey(int(address[1:]), *order)
 
     def send(self, sender: str, channel: str, row: tuple[Any, ...]) -> None:
         if channel == "response":
@@ -100,10 +103,7 @@ class World:
         if address == "nn":
             getattr(self.namenode, channel).insert(row)
         elif (i := int(address[1:])) in self.datanodes:
-            if channel == "command":
-                self.obey(i, *row[2:])
-            else:
-                getattr(self.datanodes[i], channel).insert(row)
+            getattr(self.datanodes[i], channel).insert(row)
 
     def obey(self, i: int, kind: str, chunk: int, target: str) -> None:
         if kind == "copy" and self.disks[i].get(chunk) == "ok":
@@ -111,8 +111,9 @@ class World:
         elif kind == "delete":
             self.disks[i].pop(chunk, None)
             self.datanodes[i].local.delete(chunk)
-            self.datanodes[i].gone.upsert((chunk,))
+            self.datanodes[i].vanished.insert((chunk,))
             self.datanodes[i].nudge.insert(("gone",))
+        self.datanodes[i].done.insert((kind, chunk, target))
 
     # -- what happens
 

@@ -25,13 +25,17 @@ class Replicated(Stepped):
         self.tick(1.0)
         self.tick()
         self.tick()
-        return sorted((address.split(":")[0], kind, chunk, target.split(":")[0]) for address, _, kind, chunk, target in self.commands)
+        return sorted((address.split(":")[0], kind, chunk, target.split(":")[0]) for address, _, kind, chunk, target, _ in self.commands)
 
     def file(self, path: str, replication: int, *holders: str) -> int:
         """A file of one chunk that these DataNodes stored; returns the chunk."""
         self.ask("create", path, replication)
         chunk, _ = self.ask("addchunk", path, "nowhere", ())
         self.ask("commit", path, chunk, LENGTH, holders)
+        for node in holders:
+            self.report(node, chunk, LENGTH)
+        self.tick()
+        self.tick()
         return chunk
 
     def holders(self, path: str) -> list[str]:
@@ -149,7 +153,7 @@ def test_nothing_is_done_in_safe_mode() -> None:
     cluster.second()
     chunk = cluster.file("/f", 2, "d0")
     restarted = Replicated(datanodes=0, safe_timeout_s=6.0)
-    tables = ("inode", "fchunk", "sequence", "epoch", "cluster", "answered", "session")
+    tables = ("inode", "fchunk", "reached", "epoch", "cluster", "answered", "session")
     for name in tables:
         getattr(restarted.namenode, name).upsert(*getattr(cluster.namenode, name))
     restarted.alive = {"d0", "d1"}
@@ -158,12 +162,12 @@ def test_nothing_is_done_in_safe_mode() -> None:
     restarted.tick()
     assert restarted.ask("health", "/", session="t") == (1, 1, 1, True)
     restarted.second()
-    restarted.report("d1", 99, LENGTH)  # of no file
+    restarted.report("d1", 1, LENGTH)  # of no file
     assert [restarted.second() for _ in range(3)] == [[]] * 3
     restarted.report("d0", chunk, LENGTH)
     orders = [order for _ in range(4) for order in restarted.second()]
     assert ("d0", "copy", chunk, "d1") in orders
-    assert ("d1", "delete", 99, "") in orders
+    assert ("d1", "delete", 1, "") in orders
 
 
 def test_safe_mode_ends_by_time_when_chunks_stay_away() -> None:
@@ -259,11 +263,11 @@ def test_a_datanode_given_up_leaves_nothing_behind() -> None:
 
 def test_a_datanode_of_another_cluster_does_not_join() -> None:
     cluster = Replicated()
-    cluster.namenode.heartbeat.insert(("nn", "stranger", 1, 1, "s:1", "s:2", "s", "another cluster", 1, 1))
+    cluster.namenode.heartbeat.insert(("nn", "stranger", 1, 1, "s:1", "s:2", "s", "another cluster", 1, 1, ()))
     tick = cluster.tick()
     cluster.tick()
     assert "stranger" not in cluster.namenode.datanode
-    assert tick.sent["heartbeat_ack"] == [("s:1", "nn", "stranger", 1, 1, "", "cluster")]
+    assert tick.sent["heartbeat_ack"] == [("s:1", "nn", "stranger", 1, 1, "", "cluster", ())]
 
 
 def test_streams_from_one_source_are_bounded_and_the_rarest_chunks_go_first() -> None:

@@ -39,7 +39,7 @@ def test_a_retry_after_a_restart_gets_the_first_answer() -> None:
     stepped, restarted = Stepped(), Stepped()
     reqid = stepped.send("s", "create", "/f", 1)
     stepped.settle()
-    for name in ("inode", "sequence", "answered", "session"):
+    for name in ("inode", "reached", "answered", "session"):
         getattr(restarted.namenode, name).upsert(*getattr(stepped.namenode, name))
     restarted.send("s", "create", "/f", 1, reqid=reqid)
     restarted.settle()
@@ -102,7 +102,7 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(op: str, path: str,
     assert stepped.outcome(op, path, *args) == (code, ())
     assert len(stepped.responses) == 1
     assert not len(stepped.namenode.inode)
-    assert not len(stepped.namenode.sequence)
+    assert not len(stepped.namenode.reached)
 
 
 def test_a_request_that_acknowledges_itself_is_refused() -> None:

@@ -68,7 +68,8 @@ class Stepped:
         """Stage a heartbeat; the node is on a machine of its own name."""
         self.beats += 1
         address = f"{node}:1"
-        self.namenode.heartbeat.insert(("nn", node, incarnation, self.beats, address, f"{node}:2", node, "", free, 0))
+        ballot = max((row.ballot for row in self.namenode.leads), default=())
+        self.namenode.heartbeat.insert(("nn", node, incarnation, self.beats, address, f"{node}:2", node, "", free, 0, ballot))
 
     def report(self, node: str, chunk: int, length: int, state: str = "ok", incarnation: int = 1) -> None:
         """Stage a report under the present registration."""
