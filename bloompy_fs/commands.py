@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from bloompy.errors import BloomError
+from bloompy.tools.groups import Commands, log_to_stderr, printable, secret_option, settings_option
 from bloompy_fs.blocking import Client
 from bloompy_fs.files import Status
 from bloompy_fs.servers import DataNodeServer, namenode_server
@@ -24,35 +23,9 @@ from bloompy_fs.servers import DataNodeServer, namenode_server
 PROGRESS_FROM_BYTES = 4 * 1024 * 1024
 
 
-class _Commands(click.Group):
-    """Errors of the file system as one line each, with exit status 1; Ctrl-C with 130."""
-
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except BrokenPipeError:
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            context.exit(1)
-        except OSError as error:
-            name = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(f"{name}{error.strerror or error}") from None
-        except BloomError as error:
-            raise click.ClickException(f"{error}" + (f"\nhint: {error.hint}" if error.hint else "")) from None
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            sys.stdout.flush()
-            os._exit(130)  # a thread may still wait for standard input, and would be waited for
-
-
-def _secret_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    about = "Shared by the cluster. Better given as BLOOMPY_SECRET: other users can see arguments."
-    return click.option("--secret", envvar="BLOOMPY_SECRET", help=about)(command)
-
-
-@click.group(cls=_Commands)
+@click.group(cls=Commands)
 @click.option("--namenode", envvar="BLOOMPY_NAMENODE", metavar="HOST:PORT", help="The NameNode (or BLOOMPY_NAMENODE).")
-@_secret_option
+@secret_option
 @click.option("--timeout", "timeout_s", default=30.0, show_default=True, metavar="SECONDS", help="For each request with its retries.")
 @click.pass_context
 def fs(context: click.Context, namenode: str | None, secret: str | None, timeout_s: float) -> None:
@@ -100,7 +73,7 @@ def _table(rows: list[Status]) -> None:
     for row, size, count in zip(rows, sizes, copies, strict=True):
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.time))
         kind, mark = ("d", "/") if row.is_dir else ("-", "")
-        click.echo(f"{kind}  {count:>{wide_copies}}  {size:>{wide}}  {made}  {_shown(row.name)}{mark}")
+        click.echo(f"{kind}  {count:>{wide_copies}}  {size:>{wide}}  {made}  {printable(row.name)}{mark}")
 
 
 def human(size: int) -> str:
@@ -112,11 +85,6 @@ def human(size: int) -> str:
     return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
 
 
-def _shown(name: str) -> str:
-    """A name without what would steer the terminal."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
-
-
 @fs.command()
 @_with_client
 @click.argument("paths", nargs=-1, required=True)
@@ -124,7 +92,7 @@ def stat(client: Client, paths: tuple[str, ...]) -> None:
     """Say all that is known of files and directories, and where their chunks are."""
     for path in paths:
         status = client.stat(path)
-        click.echo(f"path:         {_shown(status.path)}")
+        click.echo(f"path:         {printable(status.path)}")
         click.echo(f"kind:         {'directory' if status.is_dir else 'file'}")
         click.echo(f"made:         {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(status.time))}")
         if status.is_dir:
@@ -132,7 +100,7 @@ def stat(client: Client, paths: tuple[str, ...]) -> None:
         click.echo(f"size:         {status.size} bytes ({human(status.size)})")
         click.echo(f"replication:  {status.replication}")
         for chunk in client.chunks(path):
-            holders = ", ".join(f"{_shown(holder.node)} on {_shown(holder.host)}" for holder in chunk.holders) or "LOST"
+            holders = ", ".join(f"{printable(holder.node)} on {printable(holder.host)}" for holder in chunk.holders) or "LOST"
             click.echo(f"chunk {chunk.number}: {chunk.length} bytes from {chunk.start}: {holders}")
 
 
@@ -141,7 +109,7 @@ def stat(client: Client, paths: tuple[str, ...]) -> None:
 def health(client: Client) -> None:
     """Say which DataNodes live, and whether all chunks have their replicas. Exit status 1 if one is lost."""
     for member in client.datanodes():
-        click.echo(f"{_shown(member.node)}  {member.address}  {_shown(member.host)}  {human(member.free)} free")
+        click.echo(f"{printable(member.node)}  {member.address}  {printable(member.host)}  {human(member.free)} free")
     state = client.health()
     click.echo(f"{state.chunks} chunks, {state.short} short of replicas, {state.lost} lost" + (", safe mode" if state.safe_mode else ""))
     if state.lost:
@@ -229,7 +197,7 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
     if not sys.stderr.isatty() or (size is not None and size < PROGRESS_FROM_BYTES):
         yield None
         return
-    with click.progressbar(length=size or 0, label=_shown(os.path.basename(name)), file=sys.stderr) as bar:
+    with click.progressbar(length=size or 0, label=printable(os.path.basename(name)), file=sys.stderr) as bar:
         done = 0
 
         def progress(now: int) -> None:
@@ -247,25 +215,14 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
 @fs.command("namenode")
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, metavar="HOST:PORT", help="Its address; port 0 takes any free one.")
 @click.option("--store", type=click.Path(dir_okay=False), required=True, help="File of the metadata, made if it is not there.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the NameNode, such as retention_s=15.")
-@_secret_option
+@settings_option("A parameter of the NameNode, such as retention_s=15.")
+@secret_option
 @click.pass_context
-def namenode_command(context: click.Context, listen: str, store: str, settings: tuple[str, ...], secret: str | None) -> None:
+def namenode_command(context: click.Context, listen: str, store: str, settings: dict[str, Any], secret: str | None) -> None:
     """Serve the metadata until Ctrl-C or SIGTERM."""
-    _log_to_stderr()
-    node = namenode_server(listen, store, secret or context.obj["secret"], **dict(map(_setting, settings)))
+    log_to_stderr()
+    node = namenode_server(listen, store, secret or context.obj["secret"], **settings)
     node.run(lambda node: click.echo(f"NameNode listening on {node.address}"))
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise click.UsageError(f"--set {text}: write NAME=VALUE")
-    with suppress(ValueError):
-        return name, int(value)
-    with suppress(ValueError):
-        return name, float(value)
-    return name, value
 
 
 @fs.command("datanode")
@@ -274,7 +231,7 @@ def _setting(text: str) -> tuple[str, Any]:
 @click.option("--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Its address; the data port is another.")
 @click.option("--host", help="Name of this machine, for placement.  [default: its own]")
 @click.option("--heartbeat", "heartbeat_s", default=3.0, show_default=True, metavar="SECONDS", help="Pause between heartbeats.")
-@_secret_option
+@secret_option
 @click.pass_context
 def datanode_command(
     context: click.Context, namenode: str | None, data_dir: str, listen: str, host: str | None, heartbeat_s: float, secret: str | None
@@ -283,13 +240,9 @@ def datanode_command(
     address = namenode or context.obj["namenode"]
     if not address:
         raise click.UsageError("which NameNode? give --namenode HOST:PORT, or set BLOOMPY_NAMENODE")
-    _log_to_stderr()
+    log_to_stderr()
     server = DataNodeServer(address, data_dir, listen, secret or context.obj["secret"], host=host, heartbeat_s=heartbeat_s)
     asyncio.run(_until_signal(server, lambda: f"DataNode {server.identity.node} listening on {server.address}, data on {server.data}"))
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
 
 
 async def _until_signal(server: AbstractAsyncContextManager[Any], said: Callable[[], str]) -> None:
