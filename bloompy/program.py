@@ -106,9 +106,22 @@ class Bloom:
         for name, value in cls.__dict__.items():
             if isinstance(value, FunctionType) and _is_helper(cls, name, value):
                 check_helper(value)
-        cls.program_ir = _program(cls, collections)
+        cls.program_ir = cls._rewritten(_program(cls, collections))
         cls.cluster_ir = _cluster_program(cls, collections)
         strata(cls.program_ir)
+
+    @classmethod
+    def _rewritten(cls, program: nodes.Program) -> nodes.Program:
+        """What the class makes of its own program when it is created; the program itself, unless a library overrides it.
+
+        For libraries of programs: a base class can so add rules to those of its subclasses, or change collections, according to
+        what they declare. Rules that are added have the scope "", in which only builtins have names. A rewritten program that has no
+        strata is refused like one that was written so.
+
+        Args:
+            program: all that the class says, inherited and inner collections and rules included.
+        """
+        return program
 
     def __init__(
         self,
@@ -454,7 +467,7 @@ def _scope(cls: type[Bloom], collections: Mapping[str, nodes.Collection]) -> Cla
 
 
 def _is_helper(owner: type, name: str, value: object) -> bool:
-    outside = owner is object or owner is Bloom or name.startswith("__")
+    outside = owner is object or owner is Bloom or name.startswith("__") or name == "_rewritten"
     return not outside and isinstance(value, FunctionType | staticmethod | classmethod)
 
 
@@ -553,9 +566,13 @@ def _scope_name(name: str, method: RuleMethod) -> str:
     return f"{name}@{method.function.__module__}:{method.function.__qualname__.rpartition('.')[0]}"
 
 
+_NO_NAMES = Scope({}, {})
+"""Of rules that a rewrite added."""
+
+
 def _scopes(cls: type[Bloom]) -> dict[str, Scope]:
     """Globals and captured closure for every `Rule.scope` of a class and its modules."""
-    found: dict[str, Scope] = {}
+    found: dict[str, Scope] = {"": _NO_NAMES}
     for name, declaration in cls._declared.items():
         if isinstance(declaration, RuleMethod):
             function = declaration.function
