@@ -11,6 +11,7 @@ _COMMANDS = {
     "demo": ("bloompy.tools.demo.command:demo", "Start a small cluster, kill a part of it, and count the words of a real text."),
     "explain": ("bloompy.tools.explaining:explain", "Show how a program is evaluated: strata, indexes, the plan of every rule."),
     "fs": ("bloompy_fs.commands:fs", "The file system: list, put, get and more; its servers."),
+    "paxos": ("bloompy_paxos.commands:paxos", "A replicated key-value store: serve, put, get, status, members."),
     "plot": ("bloompy.tools.plotting:plot", "Draw the dataflow of a program, with its points of order."),
     "why": ("bloompy.tools.asking:why", "Say why a row holds in a program or a simulated run, or why it does not."),
     "mr": ("bloompy_mr.commands:mr", "MapReduce: run jobs; its servers."),

@@ -99,9 +99,13 @@ class ProcessServer:
         self.kill()
         raise TimeoutError(f"a server did not begin to listen within {_START_S:g} s:\n{said}")
 
+    def terminate(self) -> None:
+        """Have it end in order, and do not wait for that."""
+        self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End it in order, and by force after some seconds."""
-        self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             self.process.wait(_STOP_S)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,152 @@
+"""Imperative: all replicas of a key-value store on this machine, in this process or as processes; for demos, notebooks, tests."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets as random_secrets
+import socket
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
+
+from bloompy.tools.servers import ProcessServer, Server, ThreadServer, temporary_directory, wait_for
+from bloompy.transports.addresses import split_address
+from bloompy_paxos.client import Client
+from bloompy_paxos.directory import Group, load
+from bloompy_paxos.server import replica_server
+
+_HOST, _PORTS = "127.0.0.1", (20_000, 32_000)
+_ASK_S = 0.5
+
+
+class LocalCluster:
+    """Replicas on loopback; use it by `with`.
+
+        with LocalCluster(3) as cluster, cluster.client() as store:
+            store.put("x", 1)
+            cluster.kill(cluster.leader())
+            assert store.get("x") == 1
+
+    Args:
+        replicas: how many are started at first; where the directory has a group, that is started again.
+        directory: for their data; None: a temporary one, removed at the end.
+        processes: whether each is a process of its own; else each is a Node in a thread of this process.
+        **parameters: of `ReplicatedKeyValueStore`.
+
+    Attributes:
+        addresses: of all replicas, by the order in which they came.
+        servers: those that run, by address.
+        secret: shared by all.
+    """
+
+    def __init__(
+        self, replicas: int = 3, directory: str | os.PathLike[str] | None = None, *, processes: bool = False, **parameters: Any
+    ) -> None:
+        self.addresses: list[str] = []
+        self.servers: dict[str, Server] = {}
+        self.secret = ""
+        self._count, self._given, self._processes, self._parameters = replicas, directory, processes, parameters
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self.directory = Path(self._given or self._stack.enter_context(temporary_directory("bloompy-paxos-")))
+            self.directory.mkdir(parents=True, exist_ok=True)
+            group = load(self.directory) or Group(tuple(_free_addresses(self._count)), random_secrets.token_hex(16))
+            self.addresses, self.secret = list(group.replicas), group.secret or ""
+            self._save()
+            for address in self.addresses:
+                self._launch(address, tuple(self.addresses))
+            for server in self.servers.values():
+                server.wait_until_listening()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for server in self.servers.values():
+            if isinstance(server, ProcessServer):
+                server.terminate()  # all at once, then wait for each
+        for address in list(self.servers):
+            self.stop(address)
+        self._stack.close()
+
+    def client(self, **options: Any) -> Client:
+        """A client of this cluster."""
+        return Client(self.addresses, self.secret, **options)
+
+    # -- replicas
+
+    def start(self, address: str) -> None:
+        """Start a replica again that was stopped or killed, with what it stored."""
+        self._launch(address, None)
+        self.servers[address].wait_until_listening()
+
+    def stop(self, address: str) -> None:
+        """End a replica in order."""
+        self.servers.pop(address).stop()
+
+    def kill(self, address: str) -> None:
+        """End a replica without notice (kill -9, where it is a process)."""
+        self.servers.pop(address).kill()
+
+    def add(self) -> str:
+        """Start another replica, and have it take part; returns its address."""
+        (address,) = _free_addresses(1)
+        self._launch(address, ())
+        self.servers[address].wait_until_listening()
+        with self.client() as client:
+            client.add_member(address)
+        self.addresses.append(address)
+        self._save()
+        return address
+
+    def remove(self, address: str) -> None:
+        """Have a replica take part no more, and end it."""
+        with self.client() as client:
+            client.remove_member(address)
+        self.addresses.remove(address)
+        self._save()
+        if address in self.servers:
+            self.stop(address)
+
+    def leader(self, timeout_s: float = 30.0) -> str:
+        """The address of the replica that leads, and that a majority follows; waits until there is one."""
+        found: list[str] = []
+
+        def led() -> bool:
+            following = [one.leader for one in client.status(_ASK_S) if one.address in self.servers and one.leader in self.servers]
+            found[:] = [leader for leader in set(following) if 2 * following.count(leader) > len(self.addresses)]
+            return bool(found)
+
+        with self.client() as client:
+            wait_for(led, "a leader", timeout_s)
+        return found[0]
+
+    # -- starting
+
+    def _launch(self, address: str, members: tuple[str, ...] | None) -> None:
+        directory = self.directory / f"replica-{address.rpartition(':')[2]}"
+        if not self._processes:
+            self.servers[address] = ThreadServer(lambda: replica_server(directory, address, members, self.secret, **self._parameters))
+            return
+        arguments = ["serve", str(directory), "--listen", address]
+        arguments += [] if members is None else ["--members", ",".join(members)] if members else ["--join"]
+        arguments += [text for name, value in self._parameters.items() for text in ("--set", f"{name}={value}")]
+        self.servers[address] = ProcessServer("bloompy_paxos", arguments, self.secret, directory.name, self.directory)
+
+    def _save(self) -> None:
+        Group(tuple(self.addresses), self.secret).save(self.directory)
+
+
+def _free_addresses(count: int) -> list[str]:
+    """Addresses whose ports nobody uses, and that the system gives to no client while a replica is down."""
+    found: list[str] = []
+    while len(found) < count:
+        address = f"{_HOST}:{random.randrange(*_PORTS)}"
+        with suppress(OSError), socket.create_server(split_address(address)):
+            if address not in found:
+                found.append(address)
+    return found

@@ -1,0 +1,82 @@
+"""Imperative: a replica of the key-value store as a server, with what it must not forget in a directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bloompy.errors import BloomError, UsageError
+from bloompy.runtime.node import Node
+from bloompy.transports.addresses import split_address
+from bloompy_paxos.kvs import ReplicatedKeyValueStore
+
+STORE, IDENTITY = "replica.db", "replica.json"
+
+
+class WrongIdentity(BloomError):
+    """A directory that belongs to a replica of another address: promises made under one name do not count under another."""
+
+    code = "BLM603"
+
+
+def replica_server(
+    directory: str | os.PathLike[str],
+    listen: str | None = None,
+    members: Sequence[str] | None = None,
+    secret: str | bytes | None = None,
+    **parameters: Any,
+) -> Node[ReplicatedKeyValueStore]:
+    """A replica of the key-value store, ready to be entered or run.
+
+    Args:
+        directory: for its promises, its part of the log and its state; made if it is not there. It belongs to one replica, at one address,
+            for good. If it is lost, so is the replica: it has to be removed from the members, and another added, at another address.
+        listen: "host:port" by which all others reach it; None at a later start: as before.
+        members: the first members of the group, the same for each of them; () for a replica that is to be added to a group.
+            None at a later start: the members are in the directory then.
+        secret: shared by the group; compulsory for any host but loopback.
+        **parameters: of `ReplicatedKeyValueStore`, the same for all replicas.
+
+    Raises:
+        UsageError: for a first start without an address, or without saying who the members are.
+        WrongIdentity: for the directory of another replica.
+    """
+    path = Path(directory)
+    known = _identity(path)
+    if known is None:
+        known = _new_identity(listen, members)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / IDENTITY).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    elif listen is not None and listen != known["address"]:
+        message = f"{path} belongs to the replica at {known['address']}, not at {listen}"
+        raise WrongIdentity(message, hint="give each replica a directory of its own, and let it keep its address")
+    program = ReplicatedKeyValueStore(members=tuple(known["members"]), **parameters)
+    return Node(program, listen=known["address"], store=path / STORE, secret=secret)
+
+
+def _identity(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def _new_identity(listen: str | None, members: Sequence[str] | None) -> dict[str, Any]:
+    if listen is None or members is None:
+        raise UsageError(
+            "a replica's first start needs its address and the members of its group",
+            hint="say by which address all others reach it, and name the members, or that it is to be added to a group",
+        )
+    for address in (listen, *members):
+        split_address(address)
+    if split_address(listen)[1] == 0:
+        raise UsageError(f"{listen}: a replica keeps its address for good", hint="choose a port")
+    if members and listen not in members:
+        raise UsageError(f"{listen} is not among the members {', '.join(members)}", hint="name all members, this one too")
+    if len(set(members)) != len(members):
+        raise UsageError(f"a member is named twice: {', '.join(members)}")
+    return {"address": listen, "members": list(members)}
