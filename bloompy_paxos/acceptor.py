@@ -59,8 +59,9 @@ class Acceptor(Messages):
     def phase_2b(self) -> None:
         # vote(S, B, V) @next :- p2a(_, B, S, V), floor(B).
         self.vote <+- ((m.slot, m.ballot, m.value) for m in self.p2a for f in self.floor if m.ballot == f.ballot)
-        # p2b(@L, me, B, S) @async :- p2a(L, B, S, _), floor(B).
-        self.p2b <~ ((m.leader, self.me, m.ballot, m.slot) for m in self.p2a for f in self.floor if m.ballot == f.ballot)
+        # p2b(@L, me, B, S) @async :- p2a(L, B, S, _), floor(B).      (its own vote a proposer sees)
+        self.p2b <~ ((m.leader, self.me, m.ballot, m.slot) for m in self.p2a for f in self.floor
+                     if m.ballot == f.ballot and m.leader != self.me)
 
     @invariant
     def votes_keep_promises(self) -> None:

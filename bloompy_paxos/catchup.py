@@ -56,9 +56,8 @@ class CatchUp(Election):
         # fetch(@N, me, A + 1) @async :- lag(N), applied(A).
         self.fetch <~ ((x.node, self.me, self.applied.get((), (-1, 0)).slot + 1) for x in self.lag)
         # learn(@N, S, V) @async :- fetch(N, First), truncated(T), First > T, S in First..First + LEARNED, decided(S, V), S <= applied.
-        self.learn <~ ((m.asker, d.slot, d.value) for m in self.fetch for a in self.applied
-                       for slot in range(m.first, min(m.first + LEARNED, a.slot + 1)) for d in self.decided
-                       if d.slot == slot and m.first > self.truncated.get((), (0,)).slot)
+        self.learn <~ ((m.asker, slot, self.decided[slot].value) for m in self.fetch for a in self.applied
+                       for slot in range(m.first, min(m.first + LEARNED, a.slot + 1)) if m.first > self.truncated.get((), (0,)).slot)
 
     @rule
     def taking_snapshots(self) -> None:

@@ -57,6 +57,8 @@ class Election(Learner):
         self.newest <= (agg.max(s.ballot) for s in self.sign)
         self.following <+- ((s.leader, s.ballot, self.now, self.now + self.election_s * (1 + self.rand))
                             for s in self.sign for n in self.newest if s.ballot == n.ballot)
+        # del candidacy(_) @next :- sign(_, _).
+        self.candidacy <- (x for n in self.newest for x in self.candidacy)
         self.leader <= ((f.leader,) for f in self.following if f.leader)
 
     @rule
@@ -92,8 +94,6 @@ class Election(Learner):
 
     @rule
     def stepping_down(self) -> None:
-        # deposed(B) :- ballot(B), promised(P), P > B.
-        self.deposed <= ((b.ballot,) for b in self.ballot for p in self.promised if p.ballot > b.ballot)
         # peer(N, No, A, Sent, now) @next :- alive(N, B, No, A, Sent), leads(B), the latest of a node.
         self.answer <= ((m.node, agg.max((m.no, m.applied, m.sent))) for m in self.alive for b in self.leads if m.ballot == b.ballot)
         self.peer <+- ((x.node, x.ack[0], x.ack[1], x.ack[2], self.now) for x in self.answer)

@@ -43,8 +43,9 @@ class Learner(Proposer):
         # learned(S, V) :- chosen(S, V); learn(S, V); told(B, Upto), applied(A), S in A+1..Upto, vote(S, B, V).
         self.learned <= self.chosen
         self.learned <= ((m.slot, m.value) for m in self.learn)
-        self.learned <= ((v.slot, v.value) for t in self.told for a in self.applied for slot in range(a.slot + 1, t.slot + 1)
-                         for v in self.vote if v.slot == slot and v.ballot == t.ballot)
+        self.learned <= ((slot, self.vote.get(slot, (slot, LOWEST, ())).value)
+                         for t in self.told for a in self.applied for slot in range(a.slot + 1, t.slot + 1)
+                         if self.vote.get(slot, (slot, LOWEST, ())).ballot == t.ballot)
         # decided(S, V) @next :- learned(S, V), applied(A), S > A.
         self.decided <+ (x for x in self.learned for a in self.applied if x.slot > a.slot)
 

@@ -120,8 +120,9 @@ class Proposer(Acceptor, Log):
 
     @rule
     def counting(self) -> None:
-        # aye(B, S, A) :- voter(B, S, A); p2b(A, B, S), proposal(B, S).
+        # aye(B, S, A) :- voter(B, S, A); vote(S, B, _), proposal(B, S), A = me; p2b(A, B, S), proposal(B, S).
         self.aye <= self.voter
+        self.aye <= ((p.ballot, p.slot, self.me) for p in self.proposal for v in self.vote if v.slot == p.slot and v.ballot == p.ballot)
         self.aye <= ((m.ballot, m.slot, m.acceptor) for m in self.p2b if (m.ballot, m.slot) in self.proposal)
         # chosen(S, V) :- proposal(B, S, V), collect<A> of aye(B, S, A) is a majority of the members of that slot.
         self.tally <= ((v.ballot, v.slot, agg.collect_set(v.acceptor)) for v in self.aye)
@@ -131,6 +132,17 @@ class Proposer(Acceptor, Log):
         self.voter <+ (v for v in self.aye if v.slot not in self.chosen)
         self.voter <- (v for s in self.chosen for v in self.voter if v.slot == s.slot)
         self.proposal <- ((p.ballot, p.slot) for s in self.chosen for p in self.proposal if p.slot == s.slot)
+
+    @rule
+    def giving_way(self) -> None:
+        # deposed(B) :- ballot(B), promised(P), P > B.
+        self.deposed <= ((b.ballot,) for b in self.ballot for p in self.promised if p.ballot > b.ballot)
+        # deposed(B) :- learn(S, V), next_slot(B, Next), S >= Next or proposal(B, S, Other), Other != V; restoring(S), ballot(B).
+        # A slot of this ballot was decided by another one, which has to be higher. Were this one to go on, it would tell those who voted in
+        # it that what they voted for is decided.
+        self.deposed <= ((n.ballot,) for m in self.learn for n in self.next_slot
+                         if m.slot >= n.slot or self.proposal.get((n.ballot, m.slot), (n.ballot, m.slot, m.value, 0.0)).value != m.value)
+        self.deposed <= ((b.ballot,) for r in self.restoring for b in self.ballot)
 
     @rule
     def forgetting(self) -> None:

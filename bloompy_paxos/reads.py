@@ -33,7 +33,7 @@ class Reads(MemberChanges):
     @rule
     def knowing_what_is_decided(self) -> None:
         # opening(B, Last) @next :- leads(B), vacant(_, Last), not next_slot(B): what may have been decided before.
-        self.opening <+ ((b.ballot, v.last) for b in self.leads for v in self.vacant if b.ballot not in self.next_slot)
+        self.opening <+- ((b.ballot, v.last) for b in self.leads for v in self.vacant if b.ballot not in self.next_slot)
         self.opening <- (o for b in self.begins for o in self.opening)
         # serving(B) :- leads(B), opening(B, S), applied(A), A >= S.
         self.serving <= ((b.ballot,) for b in self.leads for o in self.opening for a in self.applied
