@@ -31,7 +31,8 @@ class Acceptor(Messages):
         self.asked <= ((m.leader, m.ballot, m.first) for m in self.p1a
                        if not any(f for f in self.following
                                   if f.leader != m.leader and self.lease_s > 0 and self.now < f.heard + self.lease_s))
-        # heard(L, B) :- asked(L, B, _); p2a(L, B, _, _); begins(B), L = me; nack(L, B).      (who begins a ballot is the first to promise it)
+        # heard(L, B) :- asked(L, B, _); p2a(L, B, _, _); begins(B), L = me; nack(L, B).
+        # Who begins a ballot is the first to promise it, so that nobody begins one twice.
         self.heard <= ((m.leader, m.ballot) for m in self.asked)
         self.heard <= ((m.leader, m.ballot) for m in self.p2a)
         self.heard <= ((self.me, b.ballot) for b in self.begins)

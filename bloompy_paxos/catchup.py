@@ -36,7 +36,8 @@ class CatchUp(Election):
         # p1a(@N, me, B, A + 1) @async :- pulse(), ballot(B), audience(N), not whole(B, N), applied(A).
         self.p1a <~ ((n.node, self.me, b.ballot, a.slot + 1) for p in self.pulse for b in self.ballot for n in self.audience
                      for a in self.applied if (b.ballot, n.node) not in self.whole)
-        # p2a(@N, me, B, S, V) @async :- pulse(Now), leads(B), proposal(B, S, V, Time), Now - Time > 2 pulses, audience(N), not voter(B, S, N).
+        # p2a(@N, me, B, S, V) @async :- pulse(Now), leads(B), proposal(B, S, V, Time), Now - Time > 2 pulse_s,
+        #                                audience(N), not voter(B, S, N).
         self.p2a <~ ((n.node, self.me, b.ballot, x.slot, x.value) for p in self.pulse for b in self.leads for x in self.proposal
                      for n in self.audience if x.ballot == b.ballot and p.time - x.time > 2 * self.pulse_s
                      and (b.ballot, x.slot, n.node) not in self.voter)

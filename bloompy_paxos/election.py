@@ -14,6 +14,9 @@ from bloompy import agg, rule, scratch, table
 from bloompy_paxos.learner import Learner
 from bloompy_paxos.quorums import LOWEST, both_reached, is_majority
 
+LONGEST = 4
+"""A candidate waits twice as long after each try, so often."""
+
 
 class Election(Learner):
     """Heartbeats, timeouts, pre-vote, stepping down."""
@@ -26,7 +29,6 @@ class Election(Learner):
     sign = scratch("leader, ballot")
     newest = scratch("-> ballot")
     lonely = scratch("-> ballot, tries")
-    supports = scratch("ballot, member")
     backing = scratch("ballot -> members")
     answer = scratch("node -> ack")
     heard_of = scratch("-> times")
@@ -63,14 +65,15 @@ class Election(Learner):
 
     @rule
     def canvassing(self) -> None:
-        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not (following(Until), Until > Now), nor a candidacy till then.
+        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not following(Until > Now), not candidacy(Until > Now).
         self.lonely <= (((self.promised.get((), (LOWEST,)).ballot[0] + 1, self.me), self.candidacy.get((), (LOWEST, 0, 0.0)).tries + 1)
                         for p in self.pulse for c in self.config
                         if (self.me in c.members or self.me in c.coming) and not any(b for b in self.leads)
                         and not any(f for f in self.following if f.until > p.time)
                         and not any(x for x in self.candidacy if x.until > p.time))
         # candidacy(B, Tries, now + longer and longer) @next :- lonely(B, Tries).
-        self.candidacy <+- ((x.ballot, x.tries, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, 4)) for x in self.lonely)
+        self.candidacy <+- ((x.ballot, x.tries, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, LONGEST))
+                            for x in self.lonely)
         # canvass(@N, me, B) @async :- lonely(B, _), audience(N).
         self.canvass <~ ((n.node, self.me, x.ballot) for x in self.lonely for n in self.audience)
         # favour(@C, me, B) @async :- canvass(C, B), promised(P), B > P, not (following(_, _, Heard), now < Heard + election_s).
@@ -81,13 +84,11 @@ class Election(Learner):
 
     @rule
     def beginning(self) -> None:
-        # supports(B, M) :- supporter(B, M); favour(M, B).
-        self.supports <= self.supporter
-        self.supports <= ((m.ballot, m.member) for m in self.favour)
-        self.supporter <+ (s for s in self.supports for x in self.candidacy if s.ballot == x.ballot)
+        # supporter(B, M) @next :- favour(M, B), candidacy(B).
+        self.supporter <+ ((m.ballot, m.member) for m in self.favour for x in self.candidacy if m.ballot == x.ballot)
         self.supporter <- (s for x in self.lonely for s in self.supporter)
-        # begins(B) :- candidacy(B), a majority of the members, now and to come, supports B, promised(P), B > P.
-        self.backing <= ((s.ballot, agg.collect_set(s.member)) for s in self.supports)
+        # begins(B) :- candidacy(B), collect<M> of supporter(B, M) is a majority of the members, now and to come, promised(P), B > P.
+        self.backing <= ((s.ballot, agg.collect_set(s.member)) for s in self.supporter)
         self.begins <= (x.ballot for x in self.candidacy for s in self.backing for c in self.config
                         if s.ballot == x.ballot > self.promised.get((), (LOWEST,)).ballot
                         and is_majority(s.members, c.members) and is_majority(s.members, c.coming))

@@ -24,16 +24,19 @@ class MemberChanges(CatchUp):
 
     reconfigure = interface.input("session: str, number: int, change: tuple, command")
 
-    first_change = scratch("-> request")
+    first_name = scratch("-> name")
+    first_change = scratch("session, number, change, command")
 
     @rule
     def proposing_changes(self) -> None:
         # reconfiguring(Name, Change) @next :- reconfigure(Name, Change), leads(_), the first of them, not reconfiguring(_).
-        self.first_change <= (agg.min((r.session, r.number, r.change, r.command)) for r in self.reconfigure for b in self.leads)
-        self.reconfiguring <+ ((f.request[0], f.request[1], f.request[2], f.request[3]) for f in self.first_change if not any(r for r in self.reconfiguring))
+        self.first_name <= (agg.min((r.session, r.number)) for r in self.reconfigure)
+        self.first_change <= (r for n in self.first_name for r in self.reconfigure for b in self.leads if (r.session, r.number) == n.name)
+        self.reconfiguring <+ ((session, number, change, command) for session, number, change, command in self.first_change
+                               if not any(r for r in self.reconfiguring))
         # change(Change, Command) :- reconfiguring(Change, Command), config(Members, Members), a new member has nearly everything.
-        self.change <= ((r.change, ((r.session, r.number, r.command),)) for r in self.reconfiguring for c in self.config for a in self.applied
-                        if c.members == c.coming and (r.change[0] == "remove" or any(
+        self.change <= ((r.change, ((r.session, r.number, r.command),))
+                        for r in self.reconfiguring for c in self.config for a in self.applied if c.members == c.coming and (r.change[0] == "remove" or any(
                             p for p in self.peer if p.node == r.change[1] and p.applied + self.window >= a.slot)))
         # del reconfiguring(_) @next :- change(_), batch(_); deposed(_).
         self.reconfiguring <- (r for x in self.change for b in self.batch for r in self.reconfiguring)

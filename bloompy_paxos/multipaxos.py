@@ -16,15 +16,16 @@ class MultiPaxos(Reads):
     Params: see `Messages`. The params `members` and `window` are the same at all members; a node that is to be added has no members.
 
     Interface, besides that of `Log` and `reconfigure`:
-        inquiry, condition: how this node is: its role, whom it follows, the ballot it has promised, the last slot known to be decided and
-            the last applied, the first slot it keeps, the members, and, at the leader, (address, applied, seconds since heard) of the others.
+        inquiry, condition: how this node is: its role, whom it follows, the ballot it has promised, the last slot known to be decided
+            and the last applied, the first slot it keeps, the members, and, at the leader, of each other node (address, applied,
+            seconds since it was heard).
     """
 
     inquiry = interface.input("no: int")
     condition = interface.output("-> role: str, leader: str, ballot: tuple, decided: int, applied: int, first: int, "
                                  "members: tuple, peers: tuple")
 
-    newest_decided = scratch("-> slot")
+    newest_slot = scratch("-> slot")
     heard_from = scratch("-> peers")
 
     def role(self, leads: bool, stands: bool, is_member: bool) -> str:
@@ -33,11 +34,13 @@ class MultiPaxos(Reads):
 
     @rule
     def conditions(self) -> None:
-        self.newest_decided <= (agg.max(d.slot) for d in self.decided)
+        # condition(...) :- inquiry(_), and all that there is to tell.
+        self.newest_slot <= (agg.max(d.slot) for i in self.inquiry for d in self.decided)
         self.heard_from <= (agg.collect((p.node, p.applied, self.now - p.heard))
                             for i in self.inquiry for b in self.leads for p in self.peer if p.node != self.me)
-        self.condition <= ((self.role(any(b for b in self.leads), any(b for b in self.ballot), self.me in self.config.get((), ((), (), 0)).coming),
+        self.condition <= ((self.role(any(b for b in self.leads), any(b for b in self.ballot),
+                                      self.me in self.config.get((), ((), (), 0)).coming),
                             self.following.get((), ("", LOWEST, 0.0, 0.0)).leader, self.promised.get((), (LOWEST,)).ballot,
-                            max(self.newest_decided.get((), (0,)).slot, self.applied.get((), (0, 0)).slot), self.applied.get((), (0, 0)).slot,
+                            max(self.newest_slot.get((), (0,)).slot, self.applied.get((), (0, 0)).slot), self.applied.get((), (0, 0)).slot,
                             self.truncated.get((), (0,)).slot + 1, self.config.get((), ((), (), 0)).coming,
                             self.heard_from.get((), ((),)).peers) for i in self.inquiry)

@@ -129,7 +129,8 @@ class Proposer(Acceptor, Log):
         self.chosen <= ((p.slot, p.value) for p in self.proposal for t in self.tally for c in self.config
                         if t.ballot == p.ballot and t.slot == p.slot
                         and is_majority(t.acceptors, c.coming if p.slot >= c.since else c.members))
-        self.voter <+ (v for v in self.aye if v.slot not in self.chosen)
+        self.voter <+ ((m.ballot, m.slot, m.acceptor) for m in self.p2b
+                       if (m.ballot, m.slot) in self.proposal and m.slot not in self.chosen)
         self.voter <- (v for s in self.chosen for v in self.voter if v.slot == s.slot)
         self.proposal <- ((p.ballot, p.slot) for s in self.chosen for p in self.proposal if p.slot == s.slot)
 

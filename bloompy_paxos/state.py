@@ -99,7 +99,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         self.verdict <= ((f.session, f.number, "", self.result.get(f.index, (f.index, None)).result) for f in self.first)
         # answered(S, N, Code, R) @next :- verdict(S, N, Code, R).
         self.answered <+ self.verdict
-        # reply(@C, me, S, N, Code, R) @async :- log.leading(_), log.decree(S, N, (C, ...)), verdict(S, N, Code, R) or answered(S, N, Code, R).
+        # reply(@C, me, S, N, Code, R) @async :- log.leading(_), log.decree(S, N, (C, ...)), verdict(S, N, Code, R).
         self.reply <~ ((d.command[0], self.me, v.session, v.number, v.code, v.result)
                        for b in self.log.leading for d in self.log.decree for v in self.verdict
                        if v.session == d.session and v.number == d.number)
@@ -125,10 +125,12 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
 
     @rule
     def remembering(self) -> None:
-        # session(S, max<Acked>, Time) @next :- entry(S, Acked, Time).      del answered(S, N) @next :- entry(S, Acked), N < Acked.
+        # session(S, max<Acked>, max<Time>) @next :- entry(S, Acked, Time).      del answered(S, N) @next :- entry(S, Acked), N < Acked.
         self.acked_now <= ((e.session, agg.max(e.acked), agg.max(e.time)) for e in self.entry)
-        self.session <+- ((n.session, max(n.acked, self.session.get(n.session, (n.session, 0, 0.0)).acked), n.seen) for n in self.acked_now)
-        self.answered <- ((a.session, a.number) for n in self.acked_now for a in self.answered if a.session == n.session and a.number < n.acked)
+        self.session <+- ((n.session, max(n.acked, self.session.get(n.session, (n.session, 0, 0.0)).acked), n.seen)
+                          for n in self.acked_now)
+        self.answered <- ((a.session, a.number) for n in self.acked_now for a in self.answered
+                          if a.session == n.session and a.number < n.acked)
         # log.propose("", 0, sweep) :- sweep(), log.leading(_): forgetting is decided, too, as all have to forget the same.
         self.log.propose <= (("", 0, ("", 0, "sweep", None)) for s in self.sweep for b in self.log.leading)
         # expired(S) :- log.decree(sweep, Time), session(S, _, Seen), Seen + Retention < Time.
