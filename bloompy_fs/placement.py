@@ -13,6 +13,11 @@ def spread(what: object, node: str) -> int:
     return crc32(f"{what} {node}".encode("utf-8", "surrogatepass"))
 
 
+def home_of(chunk: int, partitions: int) -> int:
+    """The partition that gave a chunk its number, of so many."""
+    return chunk % partitions
+
+
 def registration(epoch: int, step: int) -> str:
     """Names one registration of a DataNode: the NameNode's start and the tick in it."""
     return f"{epoch}.{step}"

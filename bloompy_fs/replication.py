@@ -12,11 +12,14 @@ Nothing of this happens in safe mode: after a start, until nearly every chunk ha
 
 Of several NameNodes the leader acts. One that has not applied all that was decided yet, or one whose time is over and does not know
 it, does no harm: a chunk is of no file only if its number has been applied, and nothing is condemned before all DataNodes obey.
+
+Where names are partitioned, a chunk that is of no file here may be of one elsewhere. Its home knows: the partition that gave it its
+number (`lending`). One alone is at home for all.
 """
 
 from bloompy import agg, bootstrap, param, periodic, rule, scratch, table
 from bloompy_fs.chunks import WRITING, Chunks
-from bloompy_fs.placement import spread
+from bloompy_fs.placement import home_of, spread
 
 
 class Replication(Chunks):
@@ -27,6 +30,8 @@ class Replication(Chunks):
     propagation_s = param(15.0)
     order_timeout_s = param(300.0)
     streams_per_source = param(8)
+    partition = param(0)
+    partitions: tuple[tuple[str, ...], ...] = param((("",),))
     safe_share = param(0.999)
     safe_timeout_s = param(60.0)
 
@@ -52,6 +57,8 @@ class Replication(Chunks):
     candidate = scratch("chunk, node -> data, turn")
     copy_order = scratch("chunk, node -> source, data")
 
+    lent = table("chunk: int", durable=True)
+    unsettled = table("chunk: int -> since: float")
     garbage = scratch("node, chunk")
     broken = scratch("node, chunk")
     excess = scratch("chunk -> n")
@@ -142,25 +149,26 @@ class Replication(Chunks):
 
     @rule
     def condemn(self) -> None:
-        # excess(C, N - Rep) :- copies(C, N), wanted(C, Rep), N > Rep.
+        # excess(C, N - Rep) :- copies(C, N), wanted(C, Rep), N > Rep, not unsettled(C).
         self.excess <= ((c.chunk, c.n - w.replication) for c in self.copies for w in self.wanted
-                        if w.chunk == c.chunk and c.n > w.replication)
+                        if w.chunk == c.chunk and c.n > w.replication and c.chunk not in self.unsettled)
         # surplus(C, D, rank<Used> per C, N) :- condemning(), excess(C, N), hold(C, D), heard(D, Used): the fullest first.
         self.surplus <= ((e.chunk, h.node, agg.rank((-d.used, spread(e.chunk, h.node), h.node), per=(e.chunk,)), e.n)
                          for t in self.condemning for e in self.excess for h in self.hold for d in self.heard
                          if h.chunk == e.chunk and d.node == h.node)
         # doomed(D, C) :- surplus(C, D, Turn, N), Turn < N.
         self.doomed <= ((s.node, s.chunk) for s in self.surplus if s.turn < s.n)
-        # garbage(D, C) :- hb_chunk(D, C), not owner(C).
-        self.garbage <= ((h.node, h.chunk) for h in self.hb_chunk if h.chunk not in self.owner)
-        # broken(D, C) :- hb_chunk(D, C, Length, State), owner(C, Other), State != "ok" or Length != Other, copies(C).
+        # garbage(D, C) :- hb_chunk(D, C), home(C) is this partition, not owner(C), not lent(C).
+        self.garbage <= ((h.node, h.chunk) for h in self.hb_chunk if h.chunk not in self.owner and h.chunk not in self.lent
+                         and home_of(h.chunk, len(self.partitions)) == self.partition)
+        # broken(D, C) :- hb_chunk(D, C, Length, State), owner(C, Other), State != "ok" or Length != Other, copies(C), not unsettled(C).
         self.broken <= ((h.node, h.chunk) for h in self.hb_chunk for o in self.owner
                         if o.chunk == h.chunk and o.length != WRITING and (h.state != "ok" or h.length != o.length)
-                        and h.chunk in self.copies)
-        # doomed(D, C) :- condemning(), garbage(D, C), reached(I), C <= I, not waiting(C).
+                        and h.chunk in self.copies and h.chunk not in self.unsettled)
+        # doomed(D, C) :- condemning(), garbage(D, C), index(C) = I, reached(Last), I <= Last, not waiting(I).
         # No file has it, and none will: its number, once applied, is never used again.
         self.doomed <= ((g.node, g.chunk) for t in self.condemning for g in self.garbage for r in self.reached
-                        if g.chunk <= r.index and g.chunk not in self.waiting)
+                        if g.chunk // len(self.partitions) <= r.index and g.chunk // len(self.partitions) not in self.waiting)
         # doomed(D, C) :- condemning(), broken(D, C).
         self.doomed <= ((b.node, b.chunk) for t in self.condemning for b in self.broken)
         # doomed(D, C) :- condemning(B), condemned(D, C, B), hb_chunk(D, C).      (told again until it is gone)
