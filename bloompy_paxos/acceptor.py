@@ -27,10 +27,9 @@ class Acceptor(Messages):
 
     @rule
     def promise_the_highest(self) -> None:
-        # asked(L, B, First) :- p1a(L, B, First), not (following(Other, Heard), now < Heard + lease_s).
+        # asked(L, B, First) :- p1a(L, B, First), following(L) or following(_, Heard), Heard + lease_s <= now.      (not before one knows)
         self.asked <= ((m.leader, m.ballot, m.first) for m in self.p1a
-                       if not any(f for f in self.following
-                                  if f.leader != m.leader and self.lease_s > 0 and self.now < f.heard + self.lease_s))
+                       if any(f for f in self.following if f.leader == m.leader or self.lease_s <= 0 or f.heard + self.lease_s <= self.now))
         # heard(L, B) :- asked(L, B, _); p2a(L, B, _, _); begins(B), L = me; nack(L, B).
         # Who begins a ballot is the first to promise it, so that nobody begins one twice.
         self.heard <= ((m.leader, m.ballot) for m in self.asked)

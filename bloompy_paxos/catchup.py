@@ -12,7 +12,7 @@ so it is the state after exactly the slots applied.
 from bloompy import agg, rule, scratch, table
 from bloompy_paxos.election import Election
 
-LEARNED = 200
+LEARNED = 50
 """Most slots sent at one `fetch`."""
 PATIENCE_S = 5.0
 """A snapshot of which the beginning is here may take so long before it is asked for again."""
@@ -39,7 +39,7 @@ class CatchUp(Election):
         # p2a(@N, me, B, S, V) @async :- pulse(Now), leads(B), proposal(B, S, V, Time), Now - Time > 2 pulse_s,
         #                                audience(N), not voter(B, S, N).
         self.p2a <~ ((n.node, self.me, b.ballot, x.slot, x.value) for p in self.pulse for b in self.leads for x in self.proposal
-                     for n in self.audience if x.ballot == b.ballot and p.time - x.time > 2 * self.pulse_s
+                     for n in self.audience if x.ballot == b.ballot and not 0 <= p.time - x.time <= 2 * self.pulse_s
                      and (b.ballot, x.slot, n.node) not in self.voter)
 
     @rule
@@ -54,6 +54,10 @@ class CatchUp(Election):
         self.lag <= ((x.acceptor,) for p in self.pulse for b in self.ballot for x in self.promise for a in self.applied
                      if x.ballot == b.ballot and a.slot < x.applied and a.slot + 1 not in self.decided
                      and not any(s for s in self.arriving if s.time <= self.now < s.time + PATIENCE_S))
+        # deposed(B) :- pulse(Now), ballot(B, Since), behind(B, Ahead), applied(A), A < Ahead, Since is long ago.
+        # Who said that it had more may have lost it in a crash; a new ballot hears what there is.
+        self.deposed <= ((b.ballot,) for p in self.pulse for b in self.ballot for d in self.behind for a in self.applied
+                         if d.ballot == b.ballot and a.slot < d.slot and p.time - b.since > PATIENCE_S)
         # fetch(@N, me, A + 1) @async :- lag(N), applied(A).
         self.fetch <~ ((x.node, self.me, self.applied.get((), (-1, 0)).slot + 1) for x in self.lag)
         # learn(@N, S, V) @async :- fetch(N, First), truncated(T), First > T, S in First..First + LEARNED, decided(S, V), S <= applied.

@@ -21,11 +21,11 @@ LONGEST = 4
 class Election(Learner):
     """Heartbeats, timeouts, pre-vote, stepping down."""
 
-    candidacy = table("-> ballot: tuple, tries: int, until: float")
+    candidacy = table("-> ballot: tuple, tries: int, since: float, until: float")
     supporter = table("ballot: tuple, member: str")
     peer = table("node: str -> no: int, applied: int, sent: float, heard: float")
 
-    beats = scratch("-> slot")
+    greeted = scratch("node")
     sign = scratch("leader, ballot")
     newest = scratch("-> ballot")
     lonely = scratch("-> ballot, tries")
@@ -35,15 +35,15 @@ class Election(Learner):
 
     @rule
     def heartbeats(self) -> None:
-        # beats(A) :- leads(_), applied(A), pulse() or read(_).
-        self.beats <= (a for p in self.pulse for b in self.leads for a, _ in self.applied)
-        self.beats <= (a for r in self.read for b in self.leads for a, _ in self.applied)
-        # heartbeat(@N, me, B, step, A, now) @async :- beats(A), leads(B), audience(N).
-        self.heartbeat <~ ((n.node, self.me, b.ballot, self.step, x.slot, self.now)
-                           for x in self.beats for b in self.leads for n in self.audience)
-        # decision(@N, me, B, A) @async :- last(_), leads(B), applied(A), audience(N).      (with the proposals, so no frame of its own)
-        self.decision <~ ((n.node, self.me, b.ballot, a.slot) for x in self.last for b in self.leads for a in self.applied
-                          for n in self.audience if n.node != self.me)
+        # greeted(N) :- leads(_), audience(N), pulse() or read(_); leads(_), canvass(N).      (who does not know that it was removed, too)
+        self.greeted <= (n for p in self.pulse for b in self.leads for n in self.audience)
+        self.greeted <= (n for r in self.read for b in self.leads for n in self.audience)
+        self.greeted <= ((m.candidate,) for m in self.canvass for b in self.leads)
+        # heartbeat(@N, me, B, step, S, now) @async :- greeted(N), claim(B, S).
+        self.heartbeat <~ ((n.node, self.me, k.ballot, self.step, k.slot, self.now) for n in self.greeted for k in self.claim)
+        # decision(@N, me, B, S) @async :- last(_), claim(B, S), audience(N).      (with the proposals, so no frame of its own)
+        self.decision <~ ((n.node, self.me, k.ballot, k.slot) for x in self.last for k in self.claim for n in self.audience
+                          if n.node != self.me)
 
     @rule
     def follow(self) -> None:
@@ -65,20 +65,20 @@ class Election(Learner):
 
     @rule
     def canvassing(self) -> None:
-        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not following(Until > Now), not candidacy(Until > Now).
-        self.lonely <= (((self.promised.get((), (LOWEST,)).ballot[0] + 1, self.me), self.candidacy.get((), (LOWEST, 0, 0.0)).tries + 1)
+        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not following(Until) or candidacy(Until), Until > Now.
+        self.lonely <= (((self.promised.get((), (LOWEST,)).ballot[0] + 1, self.me), self.candidacy.get((), (LOWEST, 0, 0.0, 0.0)).tries + 1)
                         for p in self.pulse for c in self.config
                         if (self.me in c.members or self.me in c.coming) and not any(b for b in self.leads)
-                        and not any(f for f in self.following if f.until > p.time)
-                        and not any(x for x in self.candidacy if x.until > p.time))
+                        and not any(f for f in self.following if f.heard <= p.time < f.until)
+                        and not any(x for x in self.candidacy if x.since <= p.time < x.until))
         # candidacy(B, Tries, now + longer and longer) @next :- lonely(B, Tries).
-        self.candidacy <+- ((x.ballot, x.tries, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, LONGEST))
+        self.candidacy <+- ((x.ballot, x.tries, self.now, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, LONGEST))
                             for x in self.lonely)
         # canvass(@N, me, B) @async :- lonely(B, _), audience(N).
         self.canvass <~ ((n.node, self.me, x.ballot) for x in self.lonely for n in self.audience)
-        # favour(@C, me, B) @async :- canvass(C, B), promised(P), B > P, not (following(_, _, Heard), now < Heard + election_s).
+        # favour(@C, me, B) @async :- canvass(C, B), promised(P), B > P, following(_, _, Heard), Heard + election_s <= now.
         self.favour <~ ((m.candidate, self.me, m.ballot) for m in self.canvass if m.ballot > self.promised.get((), (LOWEST,)).ballot
-                        and not any(f for f in self.following if f.heard <= self.now < f.heard + self.election_s))
+                        and any(f for f in self.following if not f.heard <= self.now < f.heard + self.election_s))
         # nack(@C, me, B, P) @async :- canvass(C, B), promised(P), B <= P.
         self.nack <~ ((m.candidate, self.me, m.ballot, p.ballot) for m in self.canvass for p in self.promised if m.ballot <= p.ballot)
 
@@ -99,7 +99,7 @@ class Election(Learner):
         self.answer <= ((m.node, agg.max((m.no, m.applied, m.sent))) for m in self.alive for b in self.leads if m.ballot == b.ballot)
         self.peer <+- ((x.node, x.ack[0], x.ack[1], x.ack[2], self.now) for x in self.answer)
         # deposed(B) :- pulse(Now), ballot(B, Since), leads(B), peer(N, Heard): no majority was heard for twice election_s.
-        self.heard_of <= (agg.collect((p.node, p.heard)) for p in self.peer)
+        self.heard_of <= (agg.collect((x.node, x.heard)) for p in self.pulse for x in self.peer if x.heard <= p.time)
         self.deposed <= ((b.ballot,) for p in self.pulse for b in self.ballot for c in self.config
-                         if p.time - max(b.since, both_reached(self.heard_of.get((), ((),)).times, c.members, c.coming))
-                         > 2 * self.election_s)
+                         if not p.time - 2 * self.election_s <= b.since <= p.time
+                         and both_reached(self.heard_of.get((), ((),)).times, c.members, c.coming) < p.time - 2 * self.election_s)

@@ -22,6 +22,7 @@ class Learner(Proposer):
     told = scratch("ballot, slot")
     learned = scratch("slot -> value")
     turn = scratch("slot -> value")
+    forced = scratch("-> members, since")
 
     @bootstrap
     def start(self) -> None:
@@ -54,9 +55,11 @@ class Learner(Proposer):
         # turn(A + 1, V) :- applied(A), learned(A + 1, V) or decided(A + 1, V).      (not while a snapshot takes its place)
         self.turn <= (x for a in self.applied for x in self.learned if x.slot == a.slot + 1 and not any(r for r in self.restoring))
         self.turn <= (d for a in self.applied for d in self.decided if d.slot == a.slot + 1 and not any(r for r in self.restoring))
-        # decree(I + N, S, Command) :- turn(S, (Time, Commands, _)), the N-th of Commands, applied(_, I).
+        # decree(I + N, S, Command) :- turn(S, (Time, Commands, Change)), the N-th of Commands, applied(_, I).
+        # The first command asks for the change, if there is one; where the change is not carried out, nobody hears of its command.
         self.decree <= ((a.index + 1 + place, t.slot, session, number, command, t.value[0])
-                        for t in self.turn for a in self.applied for place, (session, number, command) in enumerate(t.value[1]))
+                        for t in self.turn for a in self.applied for place, (session, number, command) in enumerate(t.value[1])
+                        if place or not t.value[2] or any(f for f in self.forced))
         # applied(S, I + |Commands|) @next :- turn(S, (_, Commands, _)), applied(_, I).
         self.applied <+- ((t.slot, a.index + len(t.value[1])) for t in self.turn for a in self.applied)
 

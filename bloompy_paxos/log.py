@@ -22,7 +22,7 @@ class Log(Bloom):
         image: the rows of the state, by table, in the tick of a `wanted`.
 
     Outputs:
-        decree: the decided commands in order, all of one slot in one tick, and one slot a tick; `index` counts commands from 1,
+        decree: the decided commands in order, all of one slot in one tick, and one slot a tick; `index` ascends,
             `time` is the clock of the leader that proposed.
         leading: holds while this node may propose.
         leader: whom this node takes for the leader.

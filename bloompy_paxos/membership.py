@@ -34,19 +34,22 @@ class MemberChanges(CatchUp):
         self.first_change <= (r for n in self.first_name for r in self.reconfigure for b in self.leads if (r.session, r.number) == n.name)
         self.reconfiguring <+ ((session, number, change, command) for session, number, change, command in self.first_change
                                if not any(r for r in self.reconfiguring))
-        # change(Change, Command) :- reconfiguring(Change, Command), config(Members, Members), a new member has nearly everything.
+        # change(Change, Command) :- reconfiguring(Change, Command), config(Members, Members), peer(Added, Applied), Applied is near.
         self.change <= ((r.change, ((r.session, r.number, r.command),))
-                        for r in self.reconfiguring for c in self.config for a in self.applied if c.members == c.coming and (r.change[0] == "remove" or any(
-                            p for p in self.peer if p.node == r.change[1] and p.applied + self.window >= a.slot)))
+                        for r in self.reconfiguring for c in self.config for a in self.applied
+                        if c.members == c.coming and (r.change[0] == "remove" or any(
+                            p for p in self.peer if p.node == r.change[1] and 0 <= p.applied and a.slot <= p.applied + self.window)))
         # del reconfiguring(_) @next :- change(_), batch(_); deposed(_).
         self.reconfiguring <- (r for x in self.change for b in self.batch for r in self.reconfiguring)
         self.reconfiguring <- (r for d in self.deposed for r in self.reconfiguring)
 
     @rule
     def changing(self) -> None:
-        # config(Coming, changed(Coming, Change), S + window) @next :- turn(S, (_, _, Change)), config(Coming, Coming, _).
-        self.config <+- ((c.coming, changed(c.coming, t.value[2]), t.slot + self.window) for t in self.turn for c in self.config
-                         if t.value[2] and c.members == c.coming and changed(c.coming, t.value[2]))
+        # forced(changed(Members, Change), S + window) :- turn(S, (_, _, Change)), config(Members, Members).      (one at a time)
+        self.forced <= ((changed(c.members, t.value[2]), t.slot + self.window) for t in self.turn for c in self.config
+                        if t.value[2] and c.members == c.coming)
+        # config(Members, Coming, Since) @next :- forced(Coming, Since), config(_, Members).
+        self.config <+- ((c.coming, f.members, f.since) for f in self.forced for c in self.config)
         # config(Coming, Coming, Since) @next :- config(Members, Coming, Since), Members != Coming, turn(S), S + 1 >= Since.
         self.config <+- ((c.coming, c.coming, c.since) for t in self.turn for c in self.config
                          if c.members != c.coming and t.slot + 1 >= c.since)

@@ -46,6 +46,9 @@ class Proposer(Acceptor, Log):
     fresh = scratch("slot -> value")
     last = scratch("-> slot")
 
+    earliest = scratch("ballot -> slot")
+    claim = scratch("ballot -> slot")
+
     aye = scratch("ballot, slot, acceptor")
     tally = scratch("ballot, slot -> acceptors")
     chosen = scratch("slot -> value")
@@ -83,25 +86,24 @@ class Proposer(Acceptor, Log):
         # top(max<S>), best(S, argmax<V, B>) :- reported(S, B, V).
         self.top <= (agg.max(r.slot) for r in self.reported)
         self.best <= ((r.slot, agg.argmax(r.value, r.ballot)) for r in self.reported)
-        # vacant(First, Top) :- leads(_), next_slot(First); or, for the first slot of a ballot, the one after all that is decided.
-        self.vacant <= ((n.slot, self.top.get((), (0,)).slot) for b in self.leads for n in self.next_slot
-                        if n.ballot == b.ballot)
-        self.vacant <= ((max(a.slot, d.slot) + 1, max(a.slot + 1, d.slot + 1, self.top.get((), (0,)).slot))
-                        for b in self.leads for a in self.applied for d in self.behind if d.ballot == b.ballot
-                        and b.ballot not in self.next_slot)
+        # vacant(First, Top) :- leads(B), next_slot(B, Next), behind(B, Behind), applied(A), First = max(Next, Behind + 1, A + 1).
+        # What is decided is left alone; up to Top the votes of others are seen to first.
+        self.vacant <= ((max(self.next_slot.get(b.ballot, (b.ballot, 1)).slot, a.slot + 1, d.slot + 1), self.top.get((), (0,)).slot)
+                        for b in self.leads for a in self.applied for d in self.behind if d.ballot == b.ballot)
 
     @rule
     def batches(self) -> None:
-        # queue(B, Changing + Waiting + collect<C>) :- leads(B), change(_, Changing), waiting(B, Waiting), propose(S, N, C).
+        # queue(B, Waiting + collect<C>) :- leads(B), waiting(B, Waiting), propose(S, N, C).
         self.incoming <= (agg.collect((p.session, p.number, p.command)) for b in self.leads for p in self.propose)
-        self.queue <= ((b.ballot, self.change.get((), ((), ())).commands + self.waiting.get(b.ballot, (b.ballot, ())).commands
-                        + self.incoming.get((), ((),)).commands) for b in self.leads)
-        # batch(First, Commands) :- vacant(First, Top), Top < First, queue(Commands), First within the window.
-        # Where a change of members waits for its slot, without commands, too.
+        self.queue <= ((b.ballot, self.waiting.get(b.ballot, (b.ballot, ())).commands + self.incoming.get((), ((),)).commands)
+                       for b in self.leads)
+        # batch(First, Commands) :- vacant(First, Top), Top < First, First within the window, queue(Commands).
+        # Without commands where members are to change, or where such a change waits for its slot.
         self.batch <= ((v.first, batch_of(q.commands, self.batch_commands, self.batch_bytes))
                        for v in self.vacant for q in self.queue for a in self.applied for c in self.config
-                       if v.last < v.first <= a.slot + self.window and (q.commands or v.first < c.since))
-        # waiting(Rest) @next :- queue(Commands), batch(_, Taken).
+                       if v.last < v.first <= a.slot + self.window
+                       and (q.commands or v.first < c.since or any(x for x in self.change)))
+        # waiting(B, Rest) @next :- queue(B, Commands), batch(_, Taken).
         self.waiting <+- ((q.ballot, q.commands[len(self.batch.get((), (0, ())).commands):]) for q in self.queue)
 
     @rule
@@ -109,8 +111,9 @@ class Proposer(Acceptor, Log):
         # fresh(S, V) :- vacant(First, Last), S in First..Last, best(S, V), else a no-op.
         self.fresh <= ((slot, self.best.get(slot, (slot, NO_OP)).value) for v in self.vacant for a in self.applied
                        for slot in range(v.first, min(v.last, a.slot + self.window) + 1))
-        # fresh(S, (now, Commands, Change)) :- batch(S, Commands), change(Change).
-        self.fresh <= ((b.slot, (self.now, b.commands, self.change.get((), ((), ())).change)) for b in self.batch)
+        # fresh(S, (now, Commands, Change)) :- batch(S, Commands), change(Change).      (the command of a change comes first)
+        self.fresh <= ((b.slot, (self.now, self.change.get((), ((), ())).commands + b.commands, self.change.get((), ((), ())).change))
+                       for b in self.batch)
         # proposal(B, S, V, now), next_slot(B, max<S> + 1) @next :- leads(B), fresh(S, V).
         self.proposal <+ ((b.ballot, f.slot, f.value, self.now) for b in self.leads for f in self.fresh)
         self.last <= (agg.max(f.slot) for f in self.fresh)
@@ -135,18 +138,18 @@ class Proposer(Acceptor, Log):
         self.proposal <- ((p.ballot, p.slot) for s in self.chosen for p in self.proposal if p.slot == s.slot)
 
     @rule
-    def giving_way(self) -> None:
-        # deposed(B) :- ballot(B), promised(P), P > B.
-        self.deposed <= ((b.ballot,) for b in self.ballot for p in self.promised if p.ballot > b.ballot)
-        # deposed(B) :- learn(S, V), next_slot(B, Next), S >= Next or proposal(B, S, Other), Other != V; restoring(S), ballot(B).
-        # A slot of this ballot was decided by another one, which has to be higher. Were this one to go on, it would tell those who voted in
-        # it that what they voted for is decided.
-        self.deposed <= ((n.ballot,) for m in self.learn for n in self.next_slot
-                         if m.slot >= n.slot or self.proposal.get((n.ballot, m.slot), (n.ballot, m.slot, m.value, 0.0)).value != m.value)
-        self.deposed <= ((b.ballot,) for r in self.restoring for b in self.ballot)
+    def what_may_be_claimed(self) -> None:
+        # claim(min<A, S - 1>) :- leads(B), applied(A), proposal(B, S, _).
+        # What may be told as decided to those who voted in this ballot: of its own proposals only what it has counted the votes of. Another
+        # ballot may have decided differently in their slots, and this node may have heard.
+        self.earliest <= ((p.ballot, agg.min(p.slot)) for p in self.proposal)
+        self.claim <= ((b.ballot, min(a.slot, self.earliest.get(b.ballot, (b.ballot, a.slot + 1)).slot - 1))
+                       for b in self.leads for a in self.applied)
 
     @rule
     def forgetting(self) -> None:
+        # deposed(B) :- ballot(B), promised(P), P > B.
+        self.deposed <= ((b.ballot,) for b in self.ballot for p in self.promised if p.ballot > b.ballot)
         # Whatever carries another ballot than the present one means nothing any more; it goes when a ballot is begun.
         self.ballot <- (b for d in self.deposed for b in self.ballot if b.ballot == d.ballot)
         self.promise <- (p for b in self.begins for p in self.promise)

@@ -19,40 +19,38 @@ from bloompy_paxos.quorums import both_reached
 class Reads(MemberChanges):
     """Linearizable reads at the leader."""
 
-    opening = table("ballot: tuple -> slot: int")
     reading = table("id -> ballot: tuple, no: int")
 
     serving = scratch("-> ballot")
-    acks = scratch("-> numbers, times")
-    confirmed = scratch("-> no, sent")
+    acks = scratch("-> numbers")
+    confirmed = scratch("-> no")
+    sent = scratch("-> times")
 
     def lease_counts_s(self) -> float:
         """How long the leader's clock may count on a promise of lease_s, from the sending of what was answered."""
         return min(self.lease_s, self.election_s) * (1 - self.drift) / (1 + self.drift)
 
     @rule
-    def knowing_what_is_decided(self) -> None:
-        # opening(B, Last) @next :- leads(B), vacant(_, Last), not next_slot(B): what may have been decided before.
-        self.opening <+- ((b.ballot, v.last) for b in self.leads for v in self.vacant if b.ballot not in self.next_slot)
-        self.opening <- (o for b in self.begins for o in self.opening)
-        # serving(B) :- leads(B), opening(B, S), applied(A), A >= S.
-        self.serving <= ((b.ballot,) for b in self.leads for o in self.opening for a in self.applied
-                         if o.ballot == b.ballot and a.slot >= o.slot)
+    def serving_reads(self) -> None:
+        # serving(B) :- leads(B), behind(B, Behind), top(Top), applied(A), A >= Behind, A >= Top.
+        # Whatever a lower ballot decided was applied by one of those who promised, or voted for.
+        self.serving <= ((b.ballot,) for b in self.leads for d in self.behind for a in self.applied
+                         if d.ballot == b.ballot and a.slot >= max(d.slot, self.top.get((), (0,)).slot))
 
     @rule
     def confirming(self) -> None:
         # reading(Id, B, step) @next :- read(Id), leads(B).      (a heartbeat of this number leaves in this tick)
         self.reading <+- ((r.id, b.ballot, self.step) for r in self.read for b in self.leads if r.id not in self.readable)
-        # confirmed(No, Sent): the latest heartbeat that majorities have answered.
-        self.acks <= ((agg.collect((p.node, p.no)), agg.collect((p.node, p.sent))) for p in self.peer)
-        self.confirmed <= ((both_reached(k.numbers, c.members, c.coming), both_reached(k.times, c.members, c.coming))
-                           for k in self.acks for c in self.config)
+        # confirmed(No): the latest heartbeat that majorities have answered.
+        self.acks <= (agg.collect((p.node, p.no)) for p in self.peer)
+        self.confirmed <= ((both_reached(k.numbers, c.members, c.coming),) for k in self.acks for c in self.config)
         # readable(Id) :- reading(Id, B, No), serving(B), confirmed(Confirmed), Confirmed >= No.
         self.readable <= ((r.id,) for r in self.reading for b in self.serving for k in self.confirmed
                           if r.ballot == b.ballot and k.no >= r.no)
-        # readable(Id) :- read(Id), serving(_), confirmed(_, Sent), Sent <= now < Sent + lease.
-        self.readable <= ((r.id,) for r in self.read for b in self.serving for k in self.confirmed
-                          if k.sent <= self.now < k.sent + self.lease_counts_s())
+        # readable(Id) :- read(Id), serving(_), a majority has answered heartbeats that were sent less than a lease ago.
+        self.sent <= (agg.collect_set((p.node, p.sent)) for r in self.read for p in self.peer if self.lease_s > 0 and p.sent <= self.now)
+        self.readable <= ((r.id,) for r in self.read for b in self.serving for x in self.sent for c in self.config
+                          if self.now < both_reached(x.times, c.members, c.coming) + self.lease_counts_s())
         # del reading(Id) @next :- readable(Id); reading(Id, B), pulse(), not leads(B).
         self.reading <- ((r.id,) for r in self.readable if r.id in self.reading)
         self.reading <- ((r.id,) for p in self.pulse for r in self.reading if not any(b for b in self.leads if b.ballot == r.ballot))
