@@ -38,7 +38,7 @@ class MemberChanges(CatchUp):
         self.change <= ((r.change, ((r.session, r.number, r.command),))
                         for r in self.reconfiguring for c in self.config for a in self.applied
                         if c.members == c.coming and (r.change[0] == "remove" or any(
-                            p for p in self.peer if p.node == r.change[1] and 0 <= p.applied and a.slot <= p.applied + self.window)))
+                            p for p in self.peer if p.node == r.change[1] and p.applied >= 0 and a.slot <= p.applied + self.window)))
         # del reconfiguring(_) @next :- change(_), batch(_); deposed(_).
         self.reconfiguring <- (r for x in self.change for b in self.batch for r in self.reconfiguring)
         self.reconfiguring <- (r for d in self.deposed for r in self.reconfiguring)
