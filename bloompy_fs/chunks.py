@@ -166,7 +166,7 @@ class Chunks(Namespace, Membership):
                         for a in self.allowed if a.op == "locations")
 
     @rule
-    def members(self) -> None:
+    def member_lists(self) -> None:
         # member_list(S, R, collect<D, ...>) :- allowed(S, R, datanodes), datanode(D, ...), heard(D, ...).
         self.member_list <= ((a.session, a.reqid, agg.collect((d.node, d.data, d.host, h.free, h.used, h.seen)))
                              for a in self.allowed if a.op == "datanodes" for d in self.datanode for h in self.heard if h.node == d.node)

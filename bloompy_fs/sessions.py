@@ -19,6 +19,8 @@ earliest is never blocked.
 A retried request is applied once (BOOM-FS lacked this): `answered` holds the result of each write until its client says,
 with a later request, that it no longer asks (`acked`, the least request number it still waits for). Sessions of clients that
 fell silent are forgotten by a decree of their own, so that all replicas forget alike.
+
+Where another state takes the place of this one, as that of a replica that is ahead (`replacing`), nothing is applied in that tick.
 """
 
 from bloompy import agg, param, periodic, rule, scratch, table
@@ -46,6 +48,7 @@ class Sessions(Protocol):
     last = scratch("-> index")
     decided = scratch("index -> session, reqid, acked, op, path, args, time")
     waiting = table("index: int -> session: str, reqid: int, acked: int, op: str, path: str, args: tuple, time: float", durable=True)
+    replacing = scratch("no")
     queue = scratch("index -> session, reqid, acked, op, path, args, time")
 
     writes = scratch("path, index")
@@ -105,7 +108,7 @@ class Sessions(Protocol):
         self.ready_read <= ((f.session, f.reqid, f.op, f.path, f.args) for f in self.fresh if f.op in READS)
 
     @rule
-    def local_log(self) -> None:
+    def through_the_log(self) -> None:
         # place(S, R, rank<S, R>) :- proposal(S, R).
         self.place <= ((p.session, p.reqid, agg.rank((p.session, p.reqid))) for p in self.proposal)
         # decided(Last + 1 + Place, ...) :- proposal(S, R, ...), place(S, R, Place), reached(Last).
@@ -117,8 +120,8 @@ class Sessions(Protocol):
         # reached(max<I>) @next :- decided(I).
         self.last <= (agg.max(d.index) for d in self.decided)
         self.reached <+- ((d.index,) for d in self.last)
-        # queue(I, ...) :- waiting(I, ...); decided(I, ...).
-        self.queue <= self.waiting
+        # queue(I, ...) :- waiting(I, ...), not replacing(); decided(I, ...).
+        self.queue <= (w for w in self.waiting if not any(x for x in self.replacing))
         self.queue <= self.decided
         # writes(P, I) :- queue(I, Op, Path, Args), P in paths_written(Op, Path, Args).
         self.writes <= ((path, q.index) for q in self.queue for path in paths_written(q.op, q.path, q.args))
