@@ -45,11 +45,14 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     window = param(8)
     keep = param(1_000)
     lease_s = param(0.0)
+    drift = param(0.01)
+    batch_commands = param(1_000)
     session_retention_s = param(3_600.0)
     sweep_s = param(60.0)
     sweep = periodic(sweep_s)
 
-    log = module(MultiPaxos, members=members, pulse_s=pulse_s, election_s=election_s, window=window, keep=keep, lease_s=lease_s)
+    log = module(MultiPaxos, members=members, pulse_s=pulse_s, election_s=election_s, window=window, keep=keep, lease_s=lease_s,
+                 drift=drift, batch_commands=batch_commands)
 
     command = scratch("request: int -> command, time: float")
     query = scratch("request: tuple -> command")
