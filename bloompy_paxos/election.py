@@ -74,10 +74,12 @@ class Election(Learner):
         # candidacy(B, Tries, now + longer and longer) @next :- lonely(B, Tries).
         self.candidacy <+- ((x.ballot, x.tries, self.now, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, LONGEST))
                             for x in self.lonely)
-        # canvass(@N, me, B) @async :- lonely(B, _), audience(N).
-        self.canvass <~ ((n.node, self.me, x.ballot) for x in self.lonely for n in self.audience)
-        # favour(@C, me, B) @async :- canvass(C, B), promised(P), B > P, following(_, _, Heard), Heard + election_s <= now.
+        # canvass(@N, me, B, A) @async :- lonely(B, _), audience(N), applied(A).
+        self.canvass <~ ((n.node, self.me, x.ballot, a.slot) for x in self.lonely for n in self.audience for a in self.applied)
+        # favour(@C, me, B) @async :- canvass(C, B, Its), promised(P), B > P, following(_, _, Heard), Heard + election_s <= now, applied(A),
+        #                             A <= Its + window.      (who would have to catch up first is not favoured)
         self.favour <~ ((m.candidate, self.me, m.ballot) for m in self.canvass if m.ballot > self.promised.get((), (LOWEST,)).ballot
+                        and self.applied.get((), (0, 0)).slot <= m.applied + self.window
                         and any(f for f in self.following if not f.heard <= self.now < f.heard + self.election_s))
         # nack(@C, me, B, P) @async :- canvass(C, B), promised(P), B <= P.
         self.nack <~ ((m.candidate, self.me, m.ballot, p.ballot) for m in self.canvass for p in self.promised if m.ballot <= p.ballot)

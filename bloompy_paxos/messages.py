@@ -49,7 +49,7 @@ class Messages(Bloom):
     decision = channel("@node: str, leader: str, ballot: tuple, slot: int")
     heartbeat = channel("@node: str, leader: str, ballot: tuple, no: int, slot: int, sent: float")
     alive = channel("@leader: str, node: str, ballot: tuple, no: int, applied: int, sent: float")
-    canvass = channel("@member: str, candidate: str, ballot: tuple")
+    canvass = channel("@member: str, candidate: str, ballot: tuple, applied: int")
     favour = channel("@candidate: str, member: str, ballot: tuple")
     fetch = channel("@node: str, asker: str, first: int")
     learn = channel("@node: str, slot: int -> value: tuple")
