@@ -8,6 +8,7 @@ import click
 
 _COMMANDS = {
     "check": ("bloompy.tools.checking:check", "Say where order can show in a program, and what is odd about it; for CI too."),
+    "count": ("bloompy.tools.counting:count", "Count the rules of programs, and the lines that they take."),
     "demo": ("bloompy.tools.demo.command:demo", "Start a small cluster, kill a part of it, and count the words of a real text."),
     "explain": ("bloompy.tools.explaining:explain", "Show how a program is evaluated: strata, indexes, the plan of every rule."),
     "fs": ("bloompy_fs.commands:fs", "The file system: list, put, get and more; its servers."),
