@@ -9,6 +9,7 @@ Lamport, "Paxos Made Simple" (2001), section 2.3.
 """
 
 from bloompy import bootstrap, invariant, rule, scratch, table
+from bloompy_paxos.batches import commands_of
 from bloompy_paxos.proposer import Proposer
 from bloompy_paxos.quorums import LOWEST
 
@@ -55,13 +56,13 @@ class Learner(Proposer):
         # turn(A + 1, V) :- applied(A), learned(A + 1, V) or decided(A + 1, V).      (not while a snapshot takes its place)
         self.turn <= (x for a in self.applied for x in self.learned if x.slot == a.slot + 1 and not any(r for r in self.restoring))
         self.turn <= (d for a in self.applied for d in self.decided if d.slot == a.slot + 1 and not any(r for r in self.restoring))
-        # decree(I + N, S, Command) :- turn(S, (Time, Commands, Change)), the N-th of Commands, applied(_, I).
+        # decree(I + N, S, Command, Time) :- turn(S, Value), the N-th of its commands, applied(_, I).
         # The first command asks for the change, if there is one; where the change is not carried out, nobody hears of its command.
         self.decree <= ((a.index + 1 + place, t.slot, session, number, command, t.value[0])
-                        for t in self.turn for a in self.applied for place, (session, number, command) in enumerate(t.value[1])
-                        if place or not t.value[2] or any(f for f in self.forced))
-        # applied(S, I + |Commands|) @next :- turn(S, (_, Commands, _)), applied(_, I).
-        self.applied <+- ((t.slot, a.index + len(t.value[1])) for t in self.turn for a in self.applied)
+                        for t in self.turn for a in self.applied for place, (session, number, command) in enumerate(commands_of(t.value))
+                        if place or not t.value[3] or any(f for f in self.forced))
+        # applied(S, I + Count) @next :- turn(S, (_, _, Count, _)), applied(_, I).
+        self.applied <+- ((t.slot, a.index + t.value[2]) for t in self.turn for a in self.applied)
 
     @invariant(scope="cluster")
     def agreement(self) -> None:

@@ -10,6 +10,7 @@ One change at a time, of one member. A new member gets everything first, and cou
 """
 
 from bloompy import agg, interface, rule, scratch
+from bloompy_paxos.batches import packed
 from bloompy_paxos.catchup import CatchUp
 from bloompy_paxos.quorums import changed
 
@@ -35,7 +36,7 @@ class MemberChanges(CatchUp):
         self.reconfiguring <+ ((session, number, change, command) for session, number, change, command in self.first_change
                                if not any(r for r in self.reconfiguring))
         # change(Change, Command) :- reconfiguring(Change, Command), config(Members, Members), peer(Added, Applied), Applied is near.
-        self.change <= ((r.change, ((r.session, r.number, r.command),))
+        self.change <= ((r.change, ((r.session, r.number, packed(r.command)),))
                         for r in self.reconfiguring for c in self.config for a in self.applied
                         if c.members == c.coming and (r.change[0] == "remove" or any(
                             p for p in self.peer if p.node == r.change[1] and p.applied >= 0 and a.slot <= p.applied + self.window)))
@@ -46,8 +47,8 @@ class MemberChanges(CatchUp):
     @rule
     def changing(self) -> None:
         # forced(changed(Members, Change), S + window) :- turn(S, (_, _, Change)), config(Members, Members).      (one at a time)
-        self.forced <= ((changed(c.members, t.value[2]), t.slot + self.window) for t in self.turn for c in self.config
-                        if t.value[2] and c.members == c.coming)
+        self.forced <= ((changed(c.members, t.value[3]), t.slot + self.window) for t in self.turn for c in self.config
+                        if t.value[3] and c.members == c.coming)
         # config(Members, Coming, Since) @next :- forced(Coming, Since), config(_, Members).
         self.config <+- ((c.coming, f.members, f.since) for f in self.forced for c in self.config)
         # config(Coming, Coming, Since) @next :- config(Members, Coming, Since), Members != Coming, turn(S), S + 1 >= Since.

@@ -11,8 +11,9 @@ filled with no-ops, a window of slots under way).
 
 from bloompy import agg, invariant, rule, scratch, table
 from bloompy_paxos.acceptor import Acceptor
+from bloompy_paxos.batches import NO_OP, batch_of, packed, value_of
 from bloompy_paxos.log import Log
-from bloompy_paxos.quorums import NO_OP, batch_of, is_majority
+from bloompy_paxos.quorums import is_majority
 
 
 class Proposer(Acceptor, Log):
@@ -94,7 +95,7 @@ class Proposer(Acceptor, Log):
     @rule
     def batches(self) -> None:
         # queue(B, Waiting + collect<C>) :- leads(B), waiting(B, Waiting), propose(S, N, C).
-        self.incoming <= (agg.collect((p.session, p.number, p.command)) for b in self.leads for p in self.propose)
+        self.incoming <= (agg.collect((p.session, p.number, packed(p.command))) for b in self.leads for p in self.propose)
         self.queue <= ((b.ballot, self.waiting.get(b.ballot, (b.ballot, ())).commands + self.incoming.get((), ((),)).commands)
                        for b in self.leads)
         # batch(First, Commands) :- vacant(First, Top), Top < First, First within the window, queue(Commands).
@@ -111,9 +112,9 @@ class Proposer(Acceptor, Log):
         # fresh(S, V) :- vacant(First, Last), S in First..Last, best(S, V), else a no-op.
         self.fresh <= ((slot, self.best.get(slot, (slot, NO_OP)).value) for v in self.vacant for a in self.applied
                        for slot in range(v.first, min(v.last, a.slot + self.window) + 1))
-        # fresh(S, (now, Commands, Change)) :- batch(S, Commands), change(Change).      (the command of a change comes first)
-        self.fresh <= ((b.slot, (self.now, self.change.get((), ((), ())).commands + b.commands, self.change.get((), ((), ())).change))
-                       for b in self.batch)
+        # fresh(S, value(now, Commands, Change)) :- batch(S, Commands), change(Change).      (the command of a change comes first)
+        self.fresh <= ((b.slot, value_of(self.now, self.change.get((), ((), ())).commands + b.commands,
+                                         self.change.get((), ((), ())).change)) for b in self.batch)
         # proposal(B, S, V, now), next_slot(B, max<S> + 1) @next :- leads(B), fresh(S, V).
         self.proposal <+ ((b.ballot, f.slot, f.value, self.now) for b in self.leads for f in self.fresh)
         self.last <= (agg.max(f.slot) for f in self.fresh)

@@ -65,8 +65,6 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     led = scratch("session, number, client, acked, kind, command")
     stale = scratch("session, number")
     entry = scratch("index -> session, number, client, acked, kind, command, time")
-    first = scratch("session, number -> index")
-    verdict = scratch("session, number -> code, result")
     acked_now = scratch("session -> acked, seen")
     expired = scratch("session")
 
@@ -92,20 +90,16 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         self.entry <= ((d.index, d.session, d.number, d.command[0], d.command[1], d.command[2], d.command[3], d.time)
                        for d in self.log.decree if d.command[2] != "sweep" and (d.session, d.number) not in self.answered
                        and d.number >= self.session.get(d.session, (d.session, 0, 0.0)).acked)
-        # command(I, Command, Time) :- entry(I, S, N, write, Command, Time), the first of its name.
-        self.first <= ((e.session, e.number, agg.min(e.index)) for e in self.entry)
-        self.command <= ((e.index, e.command, e.time) for e in self.entry for f in self.first if f.index == e.index and e.kind == "write")
+        # command(I, Command, Time) :- entry(I, S, N, write, Command, Time).
+        self.command <= ((e.index, e.command, e.time) for e in self.entry if e.kind == "write")
 
     @rule
     def answering(self) -> None:
-        # verdict(S, N, "", R) :- first(S, N, I), result(I, R).
-        self.verdict <= ((f.session, f.number, "", self.result.get(f.index, (f.index, None)).result) for f in self.first)
-        # answered(S, N, Code, R) @next :- verdict(S, N, Code, R).
-        self.answered <+ self.verdict
-        # reply(@C, me, S, N, Code, R) @async :- log.leading(_), log.decree(S, N, (C, ...)), verdict(S, N, Code, R).
-        self.reply <~ ((d.command[0], self.me, v.session, v.number, v.code, v.result)
-                       for b in self.log.leading for d in self.log.decree for v in self.verdict
-                       if v.session == d.session and v.number == d.number)
+        # answered(S, N, "", R) @next :- entry(I, S, N), result(I, R).
+        self.answered <+ ((e.session, e.number, "", self.result.get(e.index, (e.index, None)).result) for e in self.entry)
+        # reply(@C, me, S, N, "", R) @async :- log.leading(_), entry(I, S, N, C), result(I, R).
+        self.reply <~ ((e.client, self.me, e.session, e.number, "", self.result.get(e.index, (e.index, None)).result)
+                       for b in self.log.leading for e in self.entry)
         # reply(@C, me, S, N, Code, R) @async :- request(C, S, N), answered(S, N, Code, R).
         self.reply <~ ((r.client, self.me, a.session, a.number, a.code, a.result) for r in self.request for a in self.answered
                        if a.session == r.session and a.number == r.number)
