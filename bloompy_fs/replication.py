@@ -171,15 +171,17 @@ class Replication(Chunks):
                         if g.chunk // len(self.partitions) <= r.index and g.chunk // len(self.partitions) not in self.waiting)
         # doomed(D, C) :- condemning(), broken(D, C).
         self.doomed <= ((b.node, b.chunk) for t in self.condemning for b in self.broken)
-        # doomed(D, C) :- condemning(B), condemned(D, C, B), hb_chunk(D, C).      (told again until it is gone)
+        # doomed(D, C) :- condemning(B), condemned(D, C, B), hb_chunk(D, C), owner(C) or garbage(D, C).      (told again until it is gone)
         self.doomed <= ((c.node, c.chunk) for t in self.condemning for c in self.condemned
-                        if c.ballot == t.ballot and (c.node, c.chunk) in self.hb_chunk)
+                        if c.ballot == t.ballot and (c.node, c.chunk) in self.hb_chunk
+                        and (c.chunk in self.owner or (c.node, c.chunk) in self.garbage))
         # condemned(D, C, B) @next :- condemning(B), doomed(D, C), not condemned(D, C, B).
         self.condemned <+- ((d.node, d.chunk, t.ballot) for t in self.condemning for d in self.doomed
                             if not any(c for c in self.condemned if c.node == d.node and c.chunk == d.chunk and c.ballot == t.ballot))
-        # del condemned(D, C) @next :- repair(), condemned(D, C, B), not leads(B) or not hb_chunk(D, C).
+        # del condemned(D, C) @next :- repair(), condemned(D, C, B), not leads(B) or not hb_chunk(D, C) or not owner(C), not garbage(D, C).
         self.condemned <- ((c.node, c.chunk) for t in self.repair for c in self.condemned
-                           if (c.node, c.chunk) not in self.hb_chunk or not any(b for b in self.leads if b.ballot == c.ballot))
+                           if (c.node, c.chunk) not in self.hb_chunk or not any(b for b in self.leads if b.ballot == c.ballot)
+                           or not (c.chunk in self.owner or (c.node, c.chunk) in self.garbage))
         # command(@A, delete, C) @async :- condemning(B), doomed(D, C), datanode(D, A).
         self.command <~ ((n.address, self.me, "delete", d.chunk, "", t.ballot) for t in self.condemning for d in self.doomed
                          for n in self.datanode if n.node == d.node)

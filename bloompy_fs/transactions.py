@@ -196,7 +196,9 @@ class Transactions(Moving):
         # counted(X, me, E, Cargo) :- transaction(X), answered(session, 3 X, E, Cargo).
         self.counted <= ((t.tx, self.partition, a.code, a.result) for t in self.transaction for a in self.answered
                          if a.session == TRANSACTIONS and a.reqid == STEPS * t.tx + PREPARE)
+        # ballot(X, P, E, Cargo) @next :- counted(X, P, E, Cargo).      del ballot(X, P) @next :- ballot(X, P), not transaction(X).
         self.ballot <+ (c for c in self.counted if (c.tx, c.partition) not in self.ballot and c.partition != self.partition)
+        self.ballot <- ((b.tx, b.partition) for b in self.ballot if b.tx not in self.transaction)
         # missing(X, P) :- transaction(X), share(X, P), not counted(X, P).
         self.missing <= ((s.tx, s.partition) for s in self.share if s.tx in self.transaction and (s.tx, s.partition) not in self.counted)
         # objection(X, argmin<E, taking after giving>) :- counted(X, P, E), E != "", share(X, P, Op).
@@ -273,9 +275,8 @@ class Transactions(Moving):
                            if t.tx == r.tx)
         # decision(X, Commit, Time, Cargo) @next :- ruling(X, Commit, Time, Cargo), transaction(X).
         self.decision <+ ((r.tx, r.commit, r.time, r.cargo) for r in self.ruling for c in self.concluded if c.tx == r.tx)
-        # del transaction(X), ballot(X, P) @next :- concluded(X).
+        # del transaction(X) @next :- concluded(X).
         self.transaction <- ((c.tx,) for c in self.concluded)
-        self.ballot <- ((b.tx, b.partition) for c in self.concluded for b in self.ballot if b.tx == c.tx)
         # fault(S, R, 0, E) :- concluded(X, S, R, abort, E).
         self.fault <= ((c.session, c.reqid, 0, c.code) for c in self.concluded if not c.commit)
         # result(S, R, V) :- concluded(X, S, R, commit), result(session, 3 X + 1, V), not share(X, take).
@@ -309,18 +310,18 @@ class Transactions(Moving):
 
     @rule
     def end_transaction(self) -> None:
-        # done(X, P) @next :- instructed(3 X + 1, P), decision(X).
+        # done(X, P) @next :- instructed(3 X + 1, P), decision(X).      del done(X, P) @next :- done(X, P), not decision(X).
         self.done <+ ((d.tx, i.partition) for i in self.instructed for d in self.decision
                       if i.number % STEPS == DECIDE and d.tx == i.number // STEPS)
+        self.done <- ((x.tx, x.partition) for x in self.done if x.tx not in self.decision)
         # proposal(session, 3 X + 2, end) :- retry(), decision(X), not owing(X), leads().
         self.proposal <= ((TRANSACTIONS, STEPS * d.tx + END, 0, "end", "/", ()) for t in self.retry for d in self.decision
                           for x in self.leads if not any(w for w in self.owing if w.tx == d.tx))
         # ended(X) :- decree(session, 3 X + 2).
         self.ended <= ((d.reqid // STEPS,) for d in self.decree if d.session == TRANSACTIONS and d.op == "end")
-        # del decision(X), share(X, P), done(X, P), answered(session, 3 X + 1) @next :- ended(X).
+        # del decision(X), share(X, P), answered(session, 3 X + 1) @next :- ended(X).
         self.decision <- ((e.tx,) for e in self.ended)
         self.share <- ((s.tx, s.partition) for e in self.ended for s in self.share if s.tx == e.tx)
-        self.done <- ((s.tx, s.partition) for e in self.ended for s in self.done if s.tx == e.tx)
         self.answered <- ((TRANSACTIONS, STEPS * e.tx + DECIDE) for e in self.ended)
 
     # -- what must hold
