@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Self, TypeAlias
 import anyio
 from anyio import to_thread
 
+from bloompy_fs.addresses import groups
 from bloompy_fs.chunkio import ReplicaFailed, read_chunk, write_chunk
 from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotFound
 from bloompy_fs.files import Chunk, Health, Holder, Member, Status
@@ -38,7 +39,7 @@ class AsyncClient:
     """A client of one file system; use it by `async with`.
 
     Args:
-        namenode: "host:port" of the NameNode.
+        namenode: "host:port" of the NameNode; of several replicas, "host:port,host:port,…".
         secret: shared by the cluster.
         timeout_s: for a request to the NameNode with its retries, and for each frame of data.
         chunk_size: bytes of a chunk of the files written.
@@ -63,7 +64,8 @@ class AsyncClient:
         self.chunk_size, self.replication, self.host = chunk_size, replication, socket.gethostname()
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._timeout_s = timeout_s
-        self._metadata = Metadata(namenode, self._secret, timeout_s)
+        (members,) = groups(namenode)
+        self._metadata = Metadata(members, self._secret, timeout_s)
 
     async def __aenter__(self) -> Self:
         await self._metadata.__aenter__()

@@ -9,8 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from bloompy.tools.servers import ProcessServer, Server, ThreadServer, temporary_directory, wait_for
+from anyio.from_thread import start_blocking_portal
+
+from bloompy.tools.servers import ProcessServer, Server, ThreadServer, free_addresses, temporary_directory, wait_for
 from bloompy_fs.blocking import Client
+from bloompy_fs.metadata import Metadata
 from bloompy_fs.servers import DataNodeServer, namenode_server
 
 QUICK: dict[str, float] = {
@@ -23,17 +26,24 @@ QUICK: dict[str, float] = {
 }
 """NameNode parameters with which a demo or a test sees repairs within seconds."""
 QUICK_HEARTBEAT_S = 0.2
+_LEADER_S = 30.0
 
 
 class LocalCluster:
-    """A NameNode and DataNodes on loopback; use it by `with`.
+    """A NameNode, or replicas of one, and DataNodes on loopback; use it by `with`.
 
     Args:
         datanodes: how many are started.
         directory: for the NameNode's store and the chunks; None: a temporary one, removed at the end.
         processes: whether each server is a process of its own; else each is a Node in a thread of this process.
         heartbeat_s: of the DataNodes.
+        namenodes: how many replicas there are of the NameNode; 3 go on without one of them.
         **parameters: of the NameNode; by default those of `QUICK`.
+
+    Attributes:
+        namenode: what clients are given: the address of the NameNode, or all of them with commas.
+        namenodes: the NameNodes that run, by address. datanodes: the DataNodes that run, by name.
+        secret: shared by all.
     """
 
     def __init__(
@@ -43,22 +53,24 @@ class LocalCluster:
         *,
         processes: bool = False,
         heartbeat_s: float = QUICK_HEARTBEAT_S,
+        namenodes: int = 1,
         **parameters: Any,
     ) -> None:
         self.secret = random_secrets.token_hex(16)
         self.namenode = ""
+        self.namenodes: dict[str, Server] = {}
         self.datanodes: dict[str, Server] = {}
+        self._members = free_addresses(namenodes) if namenodes > 1 else []
         self._count, self._processes, self._heartbeat_s = datanodes, processes, heartbeat_s
         self._parameters = {**QUICK, **parameters}
         self._given = directory
         self._stack = ExitStack()
-        self._server: Server | None = None
 
     def __enter__(self) -> Self:
         try:
             self.directory = Path(self._given or self._stack.enter_context(temporary_directory("bloompy-fs-")))
             self.directory.mkdir(parents=True, exist_ok=True)
-            self.start_namenode()
+            self._start_namenodes()
             for i in range(self._count):
                 self.start_datanode(f"datanode{i}")
             for server in self.datanodes.values():
@@ -72,35 +84,60 @@ class LocalCluster:
     def __exit__(self, *exception: object) -> None:
         for name in list(self.datanodes):
             self.stop_datanode(name)
-        self.stop_namenode()
+        for server in self.namenodes.values():
+            if isinstance(server, ProcessServer):
+                server.terminate()  # all at once, then wait for each
+        for address in list(self.namenodes):
+            self.stop_namenode(address)
         self._stack.close()
 
     def client(self, **options: Any) -> Client:
         """A client of this cluster."""
         return Client(self.namenode, self.secret, **options)
 
-    def start_namenode(self) -> None:
-        """Start the NameNode, or start it again at the address it had, with what it stored."""
-        listen, store = self.namenode or "127.0.0.1:0", self.directory / "namenode.db"
+    def _start_namenodes(self) -> None:
+        for address in self._members or [""]:
+            self._launch_namenode(address or "127.0.0.1:0")
+        self.namenodes = {server.wait_until_listening(): server for server in self.namenodes.values()}
+        self.namenode = ",".join(self.namenodes)
+
+    def start_namenode(self, address: str = "") -> None:
+        """Start the NameNode, or the replica of an address, again, with what it stored."""
+        address = address or self.namenode
+        self._launch_namenode(address)
+        self.namenodes[address].wait_until_listening()
+
+    def _launch_namenode(self, address: str) -> None:
+        name = f"namenode-{address.rpartition(':')[2]}" if self._members else "namenode"
+        store, members = self.directory / f"{name}.db", self._members
         if self._processes:
-            options = [text for name, value in self._parameters.items() for text in ("--set", f"{name}={value}")]
-            arguments = ["namenode", "--listen", listen, "--store", str(store), *options]
-            server: Server = ProcessServer("bloompy_fs", arguments, self.secret, "namenode", self.directory)
+            options = [text for parameter, value in self._parameters.items() for text in ("--set", f"{parameter}={value}")]
+            options += ["--members", ",".join(members)] if members else []
+            arguments = ["namenode", "--listen", address, "--store", str(store), *options]
+            self.namenodes[address] = ProcessServer("bloompy_fs", arguments, self.secret, name, self.directory)
         else:
-            server = ThreadServer(lambda: namenode_server(listen, store, self.secret, **self._parameters))
-        self._server, self.namenode = server, server.wait_until_listening()
+            self.namenodes[address] = ThreadServer(
+                lambda: namenode_server(address, store, self.secret, members=members, **self._parameters)
+            )
 
-    def stop_namenode(self) -> None:
-        """End the NameNode; its store stays."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+    def stop_namenode(self, address: str = "") -> None:
+        """End the NameNode, or the replica of an address; its store stays."""
+        self.namenodes.pop(address or self.namenode).stop()
 
-    def kill_namenode(self) -> None:
-        """End the NameNode without notice (kill -9, where it is a process)."""
-        if self._server is not None:
-            self._server.kill()
-            self._server = None
+    def kill_namenode(self, address: str = "") -> None:
+        """End the NameNode, or the replica of an address, without notice (kill -9, where it is a process)."""
+        self.namenodes.pop(address or self.namenode).kill()
+
+    def leader(self) -> str:
+        """The address of the NameNode that leads: who answers. Raises FsTimeout if none does."""
+
+        async def ask() -> str:
+            async with Metadata(self.namenode.split(","), self.secret.encode(), _LEADER_S) as metadata:
+                await metadata.ask("exists", "/")
+                return metadata.leader
+
+        with start_blocking_portal() as portal:
+            return portal.call(ask)
 
     def start_datanode(self, name: str) -> None:
         """Start a DataNode whose chunks are in the directory of this name."""

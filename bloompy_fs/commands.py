@@ -24,7 +24,7 @@ PROGRESS_FROM_BYTES = 4 * 1024 * 1024
 
 
 @click.group(cls=Commands)
-@click.option("--namenode", envvar="BLOOMPY_NAMENODE", metavar="HOST:PORT", help="The NameNode (or BLOOMPY_NAMENODE).")
+@click.option("--namenode", envvar="BLOOMPY_NAMENODE", metavar="HOST:PORT[,…]", help="The NameNode or all of them (or BLOOMPY_NAMENODE).")
 @secret_option
 @click.option("--timeout", "timeout_s", default=30.0, show_default=True, metavar="SECONDS", help="For each request with its retries.")
 @click.pass_context
@@ -36,7 +36,7 @@ def fs(context: click.Context, namenode: str | None, secret: str | None, timeout
 def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the client that the options of the group describe, unless its own options say otherwise."""
 
-    @click.option("--namenode", metavar="HOST:PORT", help="The NameNode (or BLOOMPY_NAMENODE).")
+    @click.option("--namenode", metavar="HOST:PORT[,…]", help="The NameNode or all of them (or BLOOMPY_NAMENODE).")
     @click.option("--secret", help="Shared by the cluster (or BLOOMPY_SECRET).")
     @click.pass_context
     @functools.wraps(command)
@@ -215,18 +215,22 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
 @fs.command("namenode")
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, metavar="HOST:PORT", help="Its address; port 0 takes any free one.")
 @click.option("--store", type=click.Path(dir_okay=False), required=True, help="File of the metadata, made if it is not there.")
+@click.option("--members", metavar="HOST:PORT,…", help="All NameNodes, this one too, if there are several that are one: 3 or 5.")
 @settings_option("A parameter of the NameNode, such as retention_s=15.")
 @secret_option
 @click.pass_context
-def namenode_command(context: click.Context, listen: str, store: str, settings: dict[str, Any], secret: str | None) -> None:
+def namenode_command(
+    context: click.Context, listen: str, store: str, members: str | None, settings: dict[str, Any], secret: str | None
+) -> None:
     """Serve the metadata until Ctrl-C or SIGTERM."""
     log_to_stderr()
-    node = namenode_server(listen, store, secret or context.obj["secret"], **settings)
+    named = members.split(",") if members else ()
+    node = namenode_server(listen, store, secret or context.obj["secret"], members=named, **settings)
     node.run(lambda node: click.echo(f"NameNode listening on {node.address}"))
 
 
 @fs.command("datanode")
-@click.option("--namenode", metavar="HOST:PORT", help="The NameNode (or BLOOMPY_NAMENODE).")
+@click.option("--namenode", metavar="HOST:PORT[,…]", help="The NameNode or all of them (or BLOOMPY_NAMENODE).")
 @click.option("--data-dir", type=click.Path(file_okay=False), required=True, help="Directory of the chunks, made if it is not there.")
 @click.option("--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Its address; the data port is another.")
 @click.option("--host", help="Name of this machine, for placement.  [default: its own]")

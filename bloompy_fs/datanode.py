@@ -30,7 +30,7 @@ class DataNode(Bloom):
     `order` is what the data plane is to do; it stages `done` when it has.
     """
 
-    namenodes = param(())
+    namenodes: tuple[tuple[str, ...], ...] = param(())
     node = param("")
     incarnation = param(0)
     data = param("")

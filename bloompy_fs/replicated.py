@@ -12,7 +12,7 @@ A read is answered from the state of the leader when it is known that it still l
 decided until then is applied; nothing goes through the log.
 """
 
-from bloompy import agg, channel, module, param, rule, scratch, table
+from bloompy import agg, channel, invariant, module, param, rule, scratch, table
 from bloompy_fs.namenode import NameNode
 from bloompy_fs.operations import READS
 from bloompy_fs.sessions import OWN
@@ -43,6 +43,7 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
     looking = table("session: str, reqid: int -> op: str, path: str, args: tuple, id: int, upto: int")
     look_now = scratch("session, reqid -> op, path, args, id, upto")
     confirmed = scratch("session, reqid -> op, path, args, id, upto")
+    home = table("-> address: str", durable=True)
     founding = table("-> ballot: tuple")
     first_queued = scratch("-> index")
 
@@ -75,6 +76,8 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
     def begin(self) -> None:
         # epoch(N + 1) @next :- starting(), epoch(N).
         self.epoch <+- ((self.epoch.get((), (0,)).n + 1,) for s in self.starting)
+        # home(me) @next :- starting(), not home(_).
+        self.home <+ ((self.me,) for s in self.starting if not any(h for h in self.home))
         # proposal("", 0, "found", Id) :- leads(B), not cluster(_), not founding(B).
         self.proposal <= ((OWN, 0, 0, FOUND, "/", (self.cluster_id,)) for b in self.leads
                           if not any(c for c in self.cluster) and not any(f for f in self.founding if f.ballot == b.ballot))
@@ -82,6 +85,10 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
         self.founding <+- (b for b in self.leads if not any(f for f in self.founding if f.ballot == b.ballot))
         # cluster(Id) @next :- decree("found", Id), not cluster(_).
         self.cluster <+ ((d.args[0],) for d in self.decree if d.op == FOUND and not any(c for c in self.cluster))
+
+    @invariant
+    def a_store_belongs_to_one_address(self) -> None:
+        (h for h in self.home if h.address != self.me)
 
     @rule
     def reads(self) -> None:

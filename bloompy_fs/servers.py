@@ -8,6 +8,7 @@ import os
 import secrets as random_secrets
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -20,10 +21,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from bloompy.errors import BloomError, UsageError
 from bloompy.runtime.node import Node
 from bloompy.transports.addresses import is_unspecified, join_address, split_address
+from bloompy_fs.addresses import groups
 from bloompy_fs.chunkstore import ChunkStore, Identity
 from bloompy_fs.datanode import DataNode
 from bloompy_fs.dataplane import DataPlane, Events
 from bloompy_fs.namenode import NameNode
+from bloompy_fs.replicated import ReplicatedNameNode
 
 log = logging.getLogger(__name__)
 _ORDERS = 10_000
@@ -38,25 +41,42 @@ class ClusterMismatch(BloomError):
 
 
 def namenode_server(
-    listen: str, store: str | os.PathLike[str] | None, secret: str | bytes | None = None, **parameters: Any
-) -> Node[NameNode]:
-    """A NameNode, ready to be entered or run.
+    listen: str,
+    store: str | os.PathLike[str] | None,
+    secret: str | bytes | None = None,
+    *,
+    members: Sequence[str] = (),
+    **parameters: Any,
+) -> Node[Any]:
+    """A NameNode, or a replica of one, ready to be entered or run.
 
     Args:
-        listen: "host:port".
-        store: path of its durable tables; None keeps nothing over a restart.
+        listen: "host:port"; for a replica, by which all others reach it, for good.
+        store: path of its durable tables; None keeps nothing over a restart, and is refused for a replica: what it has promised
+            must not be forgotten. The store of a replica belongs to its address.
         secret: shared by the cluster; compulsory for any host but loopback.
-        **parameters: of `NameNode`.
+        members: addresses of all replicas, this one too, the same at each of them; none: there is one NameNode.
+        **parameters: of `NameNode` or `ReplicatedNameNode`.
+
+    Raises:
+        UsageError: for a replica without a store, or that is not among the members.
     """
     parameters.setdefault("cluster_id", random_secrets.token_hex(8))
-    return Node(NameNode(**parameters), listen=listen, store=store, secret=secret)
+    if not members:
+        return Node(NameNode(**parameters), listen=listen, store=store, secret=secret)
+    if store is None:
+        raise UsageError(f"the replica at {listen} has no store", hint="give it one: it must not forget what it has promised")
+    (group,) = groups([members])
+    if listen not in group:
+        raise UsageError(f"{listen} is not among the members {', '.join(group)}", hint="name all replicas, this one too")
+    return Node(ReplicatedNameNode(members=group, **parameters), listen=listen, store=store, secret=secret)
 
 
 class DataNodeServer:
     """A DataNode; use it by `async with`.
 
     Args:
-        namenode: address of the NameNode.
+        namenode: "host:port" of the NameNode; of several replicas, "host:port,host:port,…".
         directory: where chunks are kept, made if it is not there. It belongs to one DataNode of one cluster.
         listen: "host:port" for rules and, at any free port, data.
         secret: shared by the cluster; compulsory for any host but loopback.
@@ -80,7 +100,7 @@ class DataNodeServer:
         scrub_s: float | None = 7 * 24 * 3_600.0,
         timeout_s: float = 30.0,
     ) -> None:
-        split_address(namenode)
+        self._namenodes = groups(namenode)
         self.namenode, self.directory, self.listen = namenode, Path(directory), listen
         self.host = host or socket.gethostname()
         self._secret, self._heartbeat_s, self._scrub_s, self._timeout_s = secret, heartbeat_s, scrub_s, timeout_s
@@ -144,7 +164,7 @@ class DataNodeServer:
 
     async def _start_rules(self) -> None:
         self.program = DataNode(
-            namenodes=((self.namenode,),),
+            namenodes=self._namenodes,
             node=self.identity.node,
             incarnation=time.time_ns(),
             data=self.data,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from bloompy.transports.addresses import split_address
+
 _LISTENING = re.compile(r"listening on (\S+)")
+_HOST, _PORTS = "127.0.0.1", (20_000, 32_000)
 _START_S = 60.0
 _STOP_S = 10.0
 
@@ -118,6 +123,17 @@ class ProcessServer:
 
 
 Server = ThreadServer | ProcessServer
+
+
+def free_addresses(count: int) -> list[str]:
+    """Addresses whose ports nobody uses, and that the system gives to no client while a server of them is down."""
+    found: list[str] = []
+    while len(found) < count:
+        address = f"{_HOST}:{random.randrange(*_PORTS)}"
+        with suppress(OSError), socket.create_server(split_address(address)):
+            if address not in found:
+                found.append(address)
+    return found
 
 
 @contextmanager
