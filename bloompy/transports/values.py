@@ -19,6 +19,8 @@ NESTING_LIMIT = 32
 """How deep tuples and frozensets may stand in one another."""
 
 SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+_PLAIN = SCALARS - {int}
+"""Those that are packed as they are; large integers are not."""
 
 _FROZENSET, _INTEGER, _MAP, _BAG = 1, 2, 3, 4
 _INTEGER_BYTES = 1024  # such an integer can still be printed, in an error message for example
@@ -42,7 +44,7 @@ def pack(value: Any, depth: int = NESTING_LIMIT) -> Any:
     if depth == 0:
         raise WireError(f"a value is nested deeper than {NESTING_LIMIT}", hint="flatten it into columns or rows")
     if isinstance(value, tuple):  # rows as values too: they travel as the tuples they are
-        return tuple([pack(item, depth - 1) for item in value])
+        return tuple([item if type(item) in _PLAIN else pack(item, depth - 1) for item in value])
     if kind is frozenset:
         items = sorted(ENCODER.encode(pack(item, depth - 1)) for item in value)
         return Ext(_FROZENSET, ENCODER.encode([msgspec.Raw(item) for item in items]))
@@ -70,7 +72,7 @@ def unpack(value: Any, depth: int = NESTING_LIMIT) -> Any:
     if depth == 0:
         raise WireError(f"a value is nested deeper than {NESTING_LIMIT}")
     if kind is list or kind is tuple:
-        return tuple([unpack(item, depth - 1) for item in value])
+        return tuple([item if type(item) in SCALARS else unpack(item, depth - 1) for item in value])
     if kind is Ext and value.code == _FROZENSET:
         items = _DECODER.decode(value.data)
         if type(items) is list:
