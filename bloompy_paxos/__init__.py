@@ -1,5 +1,34 @@
 """Agreement in rules: a replicated log that Python programs can trust with data, and the protocol that it rests on.
 
-`bloompy_paxos.synod` is Paxos for one value, as the papers tell it. `bloompy_paxos.multipaxos` is the log, `bloompy_paxos.state` makes
-any program of inputs and tables a replicated one by it. How they work, and how they were tested: docs/paxos.md.
+    from bloompy_paxos import Client
+
+    with Client(["127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"]) as store:
+        store.put("x", 1)
+
+Safety, in rules: `acceptor`, `proposer`, `learner`, `membership`, `reads`. Liveness, in rules: `election`, `catchup`. Together they are
+`MultiPaxos`, a `Log`; `ReplicatedState` makes any program of inputs and tables a replicated one by it. `synod` is Paxos for one value, as
+the papers tell it. Imperative: the client (`requests`, `client`), the servers and commands. How it works: docs/paxos.md.
 """
+
+from bloompy_paxos.client import AsyncClient, Client
+from bloompy_paxos.cluster import LocalCluster
+from bloompy_paxos.errors import NoAnswer, RequestRefused
+from bloompy_paxos.kvs import ReplicatedKeyValueStore
+from bloompy_paxos.log import LocalLog, Log
+from bloompy_paxos.multipaxos import MultiPaxos
+from bloompy_paxos.server import replica_server
+from bloompy_paxos.state import ReplicatedState
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "LocalCluster",
+    "LocalLog",
+    "Log",
+    "MultiPaxos",
+    "NoAnswer",
+    "ReplicatedKeyValueStore",
+    "ReplicatedState",
+    "RequestRefused",
+    "replica_server",
+]
