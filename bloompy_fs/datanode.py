@@ -141,7 +141,8 @@ class DataNode(Bloom):
         self.doing <- self.done
         # settled(NN, B) @next :- beat(), peer(NN, G), leader(G, B), not doing(delete), not (unsaid(NN, C, State), State != "ok").
         self.settled <+- ((p.nn, x.ballot) for b in self.beat for p in self.peer for x in self.leader
-                          if p.nn in self.member and p.nn not in self.lapsed and x.group == p.group and not any(d for d in self.doing if d.kind == "delete")
+                          if p.nn in self.member and p.nn not in self.lapsed and x.group == p.group
+                          and not any(d for d in self.doing if d.kind == "delete")
                           and not any(u for u in self.unsaid if u.nn == p.nn and u.state != "ok"))
 
     @rule

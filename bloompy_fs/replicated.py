@@ -43,7 +43,7 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
     looking = table("session: str, reqid: int -> op: str, path: str, args: tuple, id: int, upto: int")
     look_now = scratch("session, reqid -> op, path, args, id, upto")
     confirmed = scratch("session, reqid -> op, path, args, id, upto")
-    home = table("-> address: str", durable=True)
+    address = table("-> own: str", durable=True)
     founding = table("-> ballot: tuple")
     first_queued = scratch("-> index")
 
@@ -76,8 +76,8 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
     def begin(self) -> None:
         # epoch(N + 1) @next :- starting(), epoch(N).
         self.epoch <+- ((self.epoch.get((), (0,)).n + 1,) for s in self.starting)
-        # home(me) @next :- starting(), not home(_).
-        self.home <+ ((self.me,) for s in self.starting if not any(h for h in self.home))
+        # address(me) @next :- starting(), not address(_).
+        self.address <+ ((self.me,) for s in self.starting if not any(a for a in self.address))
         # proposal("", 0, "found", Id) :- leads(B), not cluster(_), not founding(B).
         self.proposal <= ((OWN, 0, 0, FOUND, "/", (self.cluster_id,)) for b in self.leads
                           if not any(c for c in self.cluster) and not any(f for f in self.founding if f.ballot == b.ballot))
@@ -88,13 +88,14 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
 
     @invariant
     def a_store_belongs_to_one_address(self) -> None:
-        (h for h in self.home if h.address != self.me)
+        (a for a in self.address if a.own != self.me)
 
     @rule
     def reads(self) -> None:
         # log.read(step) :- fresh(S, R, Op, ...), read(Op).
         self.log.read <= ((self.step,) for f in self.fresh if f.op in READS)
-        # look_now(S, R, Op, ..., step, unknown) :- fresh(S, R, Op, ...), read(Op).      look_now(S, R, ...) :- looking(S, R, ...), not fresh(S, R).
+        # look_now(S, R, Op, ..., step, unknown) :- fresh(S, R, Op, ...), read(Op).
+        # look_now(S, R, ...) :- looking(S, R, ...), not fresh(S, R).
         self.look_now <= ((f.session, f.reqid, f.op, f.path, f.args, self.step, UNKNOWN) for f in self.fresh if f.op in READS)
         self.look_now <= (k for k in self.looking if (k.session, k.reqid) not in self.fresh)
         # confirmed(S, R, ..., Last) :- look_now(S, R, ..., Id), log.readable(Id), Last is the last index decided.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from bloompy.errors import CallTimeout
 from bloompy.sim import Faults, SimNode, Simulation
 from bloompy.sim.search.campaign import campaign
 from bloompy_fs.protocol import Protocol
 
 from .model import Fault, Model
-from .test_namespace_random import shown
+from .replicas import ask
 from .ticks import Watched
 
 OPERATIONS = 12
@@ -40,23 +40,11 @@ def requests(sim: Simulation, home: str) -> list[tuple[Any, ...]]:
     return found
 
 
-async def ask(node: SimNode, reqid: int, request: tuple[Any, ...]) -> tuple[str, Any]:
-    """Send a request until it is answered."""
-    op, path, *args = request
-    row = ("nn", node.address, f"session of {node.address}", reqid, reqid, op, path, tuple(args))
-    while True:
-        try:
-            answer = await node.call("request", row, reply="response", timeout_s=0.2)
-        except CallTimeout:
-            continue
-        return answer.code, shown(op, answer.result) if not answer.code else None
-
-
-async def work(node: SimNode, todo: list[tuple[Any, ...]], done: list[str]) -> None:
+async def work(node: SimNode, todo: list[tuple[Any, ...]], done: list[str], members: Sequence[str] = ("nn",)) -> None:
     """Ask for one thing after the other, and compare each answer with that of a plain Python file system."""
     model = Model()
     for reqid, request in enumerate(todo, 1):
-        found = await ask(node, reqid, request)
+        found = await ask(node, members, reqid, *request)
         try:
             expected = "", model.apply(request[0], request[1], request[2:], 0)
         except Fault as fault:
