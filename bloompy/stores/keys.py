@@ -10,6 +10,9 @@ from bloompy.errors import WireError
 from bloompy.schema import Schema
 from bloompy.transports.values import ENCODER, ordered, pack
 
+_ONE_FORM = frozenset({type(None), int, str, bytes})
+"""Types whose values need no other form to be equal to others; the encoder knows all but large integers."""
+
 
 def key_bytes(name: str, schema: Schema, key: Any) -> bytes:
     """The key of a row of a table, as the store finds it.
@@ -24,9 +27,18 @@ def key_bytes(name: str, schema: Schema, key: Any) -> bytes:
     """
     values = (key,) if len(schema.key_indexes) == 1 else key
     try:
+        if _ONE_FORM.issuperset(map(type, values)) and (packed := _encoded_at_once(values)) is not None:
+            return packed
         return ENCODER.encode([_packed(_canonical(value)) for value in values])
     except (TypeError, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise WireError(f"{name}: {key!r:.200} cannot be stored: {error}", hint=f"its columns are {schema}") from None
+
+
+def _encoded_at_once(values: tuple[Any, ...]) -> bytes | None:
+    try:
+        return ENCODER.encode(values)
+    except OverflowError:  # an integer of more than 64 bits
+        return None
 
 
 def _packed(value: Any) -> Any:
