@@ -36,6 +36,9 @@ PRAGMA user_version = {format};
 COMMIT;
 """
 
+_LOG_BYTES = 4_400_000
+"""sqlite3 begins its log anew after 1,000 pages of 4 kB; so much of it stays in use."""
+
 _Encoded: TypeAlias = dict[tuple[int, bytes], tuple[bytes, int] | None]
 """By number of the collection and key: the row with its checksum, or None where it is gone."""
 
@@ -66,6 +69,7 @@ class EmbeddedStore:
                 self._prepare()
                 self._ids = {name: self._register(name, schema) for name, schema in tables.items()}
                 self._files = {name: _identity(name) for name in self._names()}
+                self._lengthen_log()
         except StoreError:
             self.close()
             raise
@@ -146,6 +150,18 @@ class EmbeddedStore:
         """The absolute paths of the file and its log; none where sqlite3 has no file (":memory:")."""
         name = self._execute("PRAGMA database_list").fetchone()[2]
         return [name, f"{name}-wal"] if name else []
+
+    def _lengthen_log(self) -> None:
+        """Give the log its full size, with zeros, which sqlite3 takes for no frames.
+
+        To synchronise a file that has grown, the file system commits the new size as well, which takes up to ten times as long.
+        """
+        for name in list(self._files)[1:]:
+            with open(name, "r+b", buffering=0) as log:
+                size = os.fstat(log.fileno()).st_size
+                if size < _LOG_BYTES:
+                    os.pwrite(log.fileno(), bytes(_LOG_BYTES - size), size)
+                    os.fsync(log.fileno())
 
     def _check_files(self) -> None:
         """sqlite3 would go on writing to files that were removed or replaced, and all of that would be lost."""

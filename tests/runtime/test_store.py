@@ -72,6 +72,30 @@ def test_rows_are_there_again(kind: str, path: Path) -> None:
     store.close()
 
 
+def test_commits_do_not_lengthen_the_log(path: Path) -> None:
+    log = Path(f"{path}-wal")
+    store = opened(path)
+    size = log.stat().st_size
+    for number in range(1500):  # it begins anew in between
+        commit(store, Durable(upserted={"data": [(number % 50, "x" * 1000)]}))
+    assert log.stat().st_size == size
+    store.close()
+
+
+def test_a_log_of_full_size_that_was_not_closed_is_read(path: Path) -> None:
+    store = opened(path)
+    commit(store, Durable(upserted={"data": [(1, "one")]}))
+    left = path.with_name("left.db")
+    left.write_bytes(path.read_bytes())
+    Path(f"{left}-wal").write_bytes(Path(f"{path}-wal").read_bytes())
+    again = opened(left)
+    assert again.load()["data"] == [(1, "one")]
+    commit(again, Durable(upserted={"data": [(2, "two")]}))
+    for one in (store, again):
+        one.close()
+    assert opened(left).load()["data"] == [(1, "one"), (2, "two")]
+
+
 def test_a_key_deleted_and_set_in_one_change_is_set(path: Path) -> None:
     store = opened(path)
     commit(store, Durable(deleted={"data": [1]}, upserted={"data": [(1, 2)]}))
