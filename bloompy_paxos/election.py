@@ -47,8 +47,9 @@ class Election(Learner):
 
     @rule
     def follow(self) -> None:
-        # sign(L, B) :- heartbeat(L, B), promised(P), B >= P.
-        self.sign <= ((h.leader, h.ballot) for h in self.heartbeat if h.ballot >= self.promised.get((), (LOWEST,)).ballot)
+        # sign(L, B) :- heartbeat(L, B), promised(P), B >= P, not (floor(P), P > B).      (a lease ends with the promise of another ballot)
+        self.sign <= ((h.leader, h.ballot) for h in self.heartbeat if h.ballot >= self.promised.get((), (LOWEST,)).ballot
+                      and not any(f for f in self.floor if f.ballot > h.ballot))
         # sign(L, B) :- asked(L, B, _), floor(B), promised(P), B > P.      (once a ballot: who never gets to lead is not followed for ever)
         self.sign <= ((m.leader, m.ballot) for m in self.asked for f in self.floor
                       if m.ballot == f.ballot and m.ballot > self.promised.get((), (LOWEST,)).ballot)

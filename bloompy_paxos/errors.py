@@ -27,5 +27,6 @@ class RequestRefused(BloomError):
 
 
 _REASONS: dict[str, tuple[str, str | None]] = {
+    "EINVAL": ("the replicas serve no such request", "see the docstring of the replicated program for its commands"),
     "ESTALE": ("the replicas have forgotten this client, or have its answer no longer", "make a new client"),
 }

@@ -5,6 +5,8 @@
 # fmt: off
 """The key-value store of the standard library, replicated."""
 
+from typing import Any
+
 from bloompy import module, rule
 from bloompy.std.kvs import KeyValueStore
 from bloompy_paxos.state import ReplicatedState
@@ -14,6 +16,14 @@ class ReplicatedKeyValueStore(ReplicatedState, state=("kvs",)):
     """Commands: ("put", key, value), ("delete", key). Reads: ("get", key), which results in the value, or None."""
 
     kvs = module(KeyValueStore)
+
+    def fits(self, kind: str, command: Any) -> bool:
+        """Whether a request is one of those above, its key one that a table can have."""
+        if kind == "member":
+            return ReplicatedState.fits(self, kind, command)
+        operations = {"put": 3, "delete": 2} if kind == "write" else {"get": 2} if kind in ("read", "stale") else {}
+        return (isinstance(command, tuple) and len(command) > 1 and operations.get(command[0]) == len(command)
+                and command[1] == command[1])  # no NaN
 
     @rule
     def through_the_log(self) -> None:

@@ -46,9 +46,10 @@ class MemberChanges(CatchUp):
 
     @rule
     def changing(self) -> None:
-        # forced(changed(Members, Change), S + window) :- turn(S, (_, _, Change)), config(Members, Members).      (one at a time)
+        # forced(changed(Members, Change), S + window) :- turn(S, (_, _, _, Change)), config(Members, Members), not all are gone.
+        # One at a time.
         self.forced <= ((changed(c.members, t.value[3]), t.slot + self.window) for t in self.turn for c in self.config
-                        if t.value[3] and c.members == c.coming)
+                        if t.value[3] and c.members == c.coming and changed(c.members, t.value[3]))
         # config(Members, Coming, Since) @next :- forced(Coming, Since), config(_, Members).
         self.config <+- ((c.coming, f.members, f.since) for f in self.forced for c in self.config)
         # config(Coming, Coming, Since) @next :- config(Members, Coming, Since), Members != Coming, turn(S), S + 1 >= Since.

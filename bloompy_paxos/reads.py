@@ -40,17 +40,17 @@ class Reads(MemberChanges):
     @rule
     def confirming(self) -> None:
         # reading(Id, B, step) @next :- read(Id), leads(B).      (a heartbeat of this number leaves in this tick)
-        self.reading <+- ((r.id, b.ballot, self.step) for r in self.read for b in self.leads if r.id not in self.readable)
+        self.reading <+- ((r.id, b.ballot, self.step) for r in self.read for b in self.leads)
         # confirmed(No): the latest heartbeat that majorities have answered.
         self.acks <= (agg.collect((p.node, p.no)) for p in self.peer)
         self.confirmed <= ((both_reached(k.numbers, c.members, c.coming),) for k in self.acks for c in self.config)
         # readable(Id) :- reading(Id, B, No), serving(B), confirmed(Confirmed), Confirmed >= No.
         self.readable <= ((r.id,) for r in self.reading for b in self.serving for k in self.confirmed
                           if r.ballot == b.ballot and k.no >= r.no)
-        # readable(Id) :- read(Id), serving(_), a majority has answered heartbeats that were sent less than a lease ago.
-        self.sent <= (agg.collect_set((p.node, p.sent)) for r in self.read for p in self.peer if self.lease_s > 0 and p.sent <= self.now)
-        self.readable <= ((r.id,) for r in self.read for b in self.serving for x in self.sent for c in self.config
-                          if self.now < both_reached(x.times, c.members, c.coming) + self.lease_counts_s())
+        # readable(Id) :- reading(Id, B, _), serving(B), a majority has answered heartbeats that were sent less than a lease ago.
+        self.sent <= (agg.collect_set((p.node, p.sent)) for r in self.reading for p in self.peer if self.lease_s > 0 and p.sent <= self.now)
+        self.readable <= ((r.id,) for r in self.reading for b in self.serving for x in self.sent for c in self.config
+                          if r.ballot == b.ballot and self.now < both_reached(x.times, c.members, c.coming) + self.lease_counts_s())
         # del reading(Id) @next :- readable(Id); reading(Id, B), pulse(), not leads(B).
-        self.reading <- ((r.id,) for r in self.readable if r.id in self.reading)
+        self.reading <- ((r.id,) for r in self.readable)
         self.reading <- ((r.id,) for p in self.pulse for r in self.reading if not any(b for b in self.leads if b.ballot == r.ballot))

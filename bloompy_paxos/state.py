@@ -9,6 +9,8 @@ Schneider, "Implementing Fault-Tolerant Services Using the State Machine Approac
 Theory and Practice" (2014), section 6.3; the table of results is part of the state, as all replicas must agree on it.
 """
 
+from typing import Any
+
 from bloompy import agg, module, param, periodic, rule, scratch, table
 from bloompy_paxos.multipaxos import MultiPaxos
 from bloompy_paxos.protocol import Service
@@ -68,11 +70,25 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     acked_now = scratch("session -> acked, seen")
     expired = scratch("session")
 
+    def fits(self, kind: str, command: Any) -> bool:
+        """Whether a request can be served at all. One that was decided has to be: if it raised, it would do so at all replicas, for ever.
+
+        Args:
+            kind: "write", "member", "read", "stale".
+            command: of a client, so anything that can be sent.
+        """
+        if kind != "member":
+            return kind in ("write", "read", "stale")
+        return (isinstance(command, tuple) and len(command) == 2 and command[0] in ("add-member", "remove-member")
+                and isinstance(command[1], str))
+
     @rule
     def accepting(self) -> None:
-        # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), log.leading(_), not answered(S, N).
+        # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), it fits, log.leading(_), not answered(S, N).
         self.led <= ((r.session, r.number, r.client, r.acked, r.kind, r.command) for r in self.request for b in self.log.leading
-                     if (r.session, r.number) not in self.answered)
+                     if self.fits(r.kind, r.command) and (r.session, r.number) not in self.answered)
+        # reply(@C, me, S, N, EINVAL) @async :- request(C, S, N, _, Kind, Command), it does not fit.
+        self.reply <~ ((r.client, self.me, r.session, r.number, "EINVAL", None) for r in self.request if not self.fits(r.kind, r.command))
         # request(@L, C, S, N, ...) @async :- request(C, S, N, ...), log.leader(L), not log.leading(_).
         self.request <~ ((x.address, r.client, r.session, r.number, r.acked, r.kind, r.command)
                          for r in self.request for x in self.log.leader
