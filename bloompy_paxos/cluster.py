@@ -38,7 +38,10 @@ class LocalCluster:
         addresses: of all replicas, by the order in which they came.
         servers: those that run, by address.
         secret: shared by all.
+        MODULE: what is run as `python -m MODULE serve …` for a replica that is a process.
     """
+
+    MODULE = "bloompy_paxos"
 
     def __init__(
         self, replicas: int = 3, directory: str | os.PathLike[str] | None = None, *, processes: bool = False, **parameters: Any
@@ -135,7 +138,7 @@ class LocalCluster:
         arguments = ["serve", str(directory), "--listen", address]
         arguments += [] if members is None else ["--members", ",".join(members)] if members else ["--join"]
         arguments += [text for name, value in self._parameters.items() for text in ("--set", f"{name}={value}")]
-        self.servers[address] = ProcessServer("bloompy_paxos", arguments, self.secret, directory.name, self.directory)
+        self.servers[address] = ProcessServer(self.MODULE, arguments, self.secret, directory.name, self.directory)
 
     def _save(self) -> None:
         Group(tuple(self.addresses), self.secret).save(self.directory)

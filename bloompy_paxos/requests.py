@@ -1,7 +1,8 @@
 """Imperative: a client's conversation with a replicated state machine. A request is repeated under its number until it is answered.
 
 The client asks one replica, the leader if it can: whoever answers a read or write leads. While that one is silent it goes round the
-replicas, and asks each of them all that waits. A replica that does not lead passes requests on, or drops them if it knows no leader.
+replicas with the oldest of its requests, and sends the others when that is answered: however many wait, a search costs little.
+A replica that does not lead passes requests on, or drops them if it knows no leader.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ Kind: TypeAlias = Literal["write", "member", "read", "stale"]
 
 SILENT_S = 0.1
 """A replica that has said nothing for so long is given up for the next one, at first."""
-SEARCH_S, SEARCHES, SLOW_SEARCH_S = 0.05, 40, 0.5
+SEARCH_S, SEARCHES, SLOW_SEARCH_S = 0.025, 80, 0.5
 """The next ones have less time, so that a new leader is found soon; after so many of them the search slows down."""
 REPEAT_S, LONGEST_REPEAT_S = 0.25, 4.0
 """A request of a replica that answers others is repeated after the first, then after twice as long each time up to the second."""
-_WATCH_S = 0.025
+_WATCH_S = 0.0125
 
 
 @define(eq=False)
@@ -112,6 +113,8 @@ class Requests:
     # -- sending
 
     def _send(self, requests: Sequence[tuple[int, _Request]]) -> None:
+        if not requests:
+            return
         now, acked = self._loop.time(), next(iter(self._waiting))
         rows = []
         for number, one in requests:
@@ -126,8 +129,10 @@ class Requests:
         if request is None:
             return
         if request.kind != "stale":
-            self._target, self._searches = row.replica, 0
+            self._target, searched, self._searches = row.replica, self._searches > 0, 0
             self._asked = self._loop.time() if self._waiting else None
+            if searched:
+                self._send(self._led())
         if request.answer.done():
             return
         if row.code:
@@ -157,12 +162,15 @@ class Requests:
         return SEARCH_S if self._searches < SEARCHES else SLOW_SEARCH_S
 
     def _search(self) -> None:
-        """Ask the next replica all that waits."""
+        """Ask the next replica."""
         at = self.replicas.index(self._target) + 1 if self._target in self.replicas else 0
         self._target, self._asked = self.replicas[at % len(self.replicas)], None
         self._searches += 1
-        if waiting := [(number, one) for number, one in self._waiting.items() if one.kind != "stale"]:
-            self._send(waiting)
+        self._send(self._led()[:1])
+
+    def _led(self) -> list[tuple[int, _Request]]:
+        """What waits for the leader, the oldest first."""
+        return [(number, one) for number, one in self._waiting.items() if one.kind != "stale"]
 
     def _repeat(self, now: float) -> None:
         if overdue := [(number, one) for number, one in self._waiting.items() if now - one.sent >= one.patience_s]:
