@@ -98,12 +98,10 @@ class Codegen:
             Fixpoint(one, self._workspace, self._compile, self._touch, self._conflict, backend) for one in lowered.components
         ]
         self._readers: dict[str, list[int]] = {name: [] for name in self._relations}
-        for i, component in enumerate(lowered.components):
-            for name in component.inputs:
+        order = {name: i for i, component in enumerate(lowered.components) for name in component.relations}
+        for i, fixpoint in enumerate(self._fixpoints):
+            for name in fixpoint.woken_by(order):
                 self._readers[name].append(i)
-            for name in component.relations:
-                if i not in self._readers[name]:
-                    self._readers[name].append(i)
         self._sinks = _Sinks(lowered)
         self._durable = [collection.name for collection in self.program.collections if collection.durable]
         self._touched: dict[str, Relation] = {}

@@ -6,7 +6,7 @@ Transient rules follow, driven by the rows of this tick.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from bloompy.engine.counting import Conflict, Counting, Touch
@@ -88,6 +88,7 @@ class Fixpoint:
             if type(part) is Counting:
                 part.filling = self.filling
         self.recursive = [*self.recursion.recursive, *(one for one in self.transient if self._reads_inside(one))]
+        self.component = component
         self.relations, self.growing = relations, [one for one in relations if one.growing is not None]
         if len(self.parts) == 1 and not (self.recursion.runners or self.transient or self.overlays):
             self.update = self.parts[0].update  # type: ignore[method-assign]  # most components are one view
@@ -120,6 +121,27 @@ class Fixpoint:
     def bulk(self) -> str:
         """Whether its views are filled on columns, or why not; "" where that does not come into question."""
         return self.filling.ability if self.filling is not None else ""
+
+    def woken_by(self, order: Mapping[str, int]) -> Iterable[str]:
+        """The relations whose changes can bring something about here.
+
+        All that its rules read, but for a rule of this tick's rows: that derives nothing while a relation of this tick's rows which it needs is
+        empty, so one of these is enough. The last to be filled seldom has rows when the others have none.
+
+        Args:
+            order: by relation, when it is filled; those from outside are not in it.
+        """
+        found: dict[str, None] = {}
+        for runner in self.runners:
+            derivation = runner.derivation
+            gates = [one.name for one in runner.required if one.kind is Kind.TRANSIENT]
+            if derivation.standing or derivation.overlays or self.component.recursive or not gates:
+                found |= dict.fromkeys(one.collection for one in derivation.references)
+            else:
+                found[max(gates, key=lambda name: order.get(name, -1))] = None
+        if self.parts or self.recursion.runners or self.overlays or self.component.recursive:
+            found |= dict.fromkeys(self.component.relations)
+        return found
 
     def asks(self, runner: Runner) -> bool:
         """Whether, after a deletion, a rule is asked whether a row follows from it."""

@@ -240,6 +240,7 @@ class _Planner:
         }
         self.bound = frozenset(bound)
         self.steps: list[Step] = []
+        self.single = True  # there is one binding at most so far
         self.test_all(dear=False)
 
     def take_driver(self, driver: int) -> None:
@@ -258,12 +259,18 @@ class _Planner:
         if isinstance(clause, Iterate):
             self._place(position, Flatten(clause))
             return
+        layout = self.layouts[clause.collection]
+        if not layout.key_indexes:
+            self._place(position, ScanAll(clause))  # one row at most: an index would cost more than it saves
+            return
         usable = {one.column: one for one in reversed(self._usable(position, self.bound))}
         columns = self._reached(clause, usable.keys())
         used = [usable[column] for column in columns]
         values = tuple(one.value for one in used)
-        if used and columns == self.layouts[clause.collection].key_indexes:
+        if used and columns == layout.key_indexes:
             step: Step = Find(clause, values)
+        elif layout.kind is Kind.TRANSIENT and self.single:
+            used, step = [], ScanAll(clause)  # an index would be made in this tick and read once
         else:
             step = Probe(clause, columns, values) if used else ScanAll(clause)
         for one in used:
@@ -288,6 +295,9 @@ class _Planner:
     def _place(self, position: int, step: Step) -> None:
         clause = self.unplaced.pop(position)
         self.steps.append(step)
+        self.single = self.single and (
+            isinstance(step, Find) or isinstance(step, ScanAll) and not self.layouts[step.scan.collection].key_indexes
+        )
         self.bound |= frozenset(target_names(clause.target))
         self.test_all(dear=False)
 
@@ -298,6 +308,8 @@ class _Planner:
         if isinstance(clause, Iterate):
             ready = self.needs[i] <= self.bound and not any(test < i for test in self.tests)
             return _Rank(_ITEMS if ready else _NOT_YET, 0, i)
+        if not self.layouts[clause.collection].key_indexes:
+            return _Rank(_BY_KEY, 0, i)
         columns = self._reached(clause, {one.column for one in self._usable(i, self.bound)})
         if columns:
             by_key = columns == self.layouts[clause.collection].key_indexes

@@ -7,6 +7,9 @@ Ticks that are ready one after the other share one synchronisation of the store 
 techniques for main memory database systems", SIGMOD 1984, section 5.2). What they tell each other by loopbacks needs not wait
 for it: the store holds the changes in the order of the ticks, so whatever is lost with a tick is all that came after it.
 
+A tick for nothing but what the last one left pending waits until that is safe and sent, unless the last such tick had the store
+written to again: mostly it does not, as the store holds pending changes already, and then it would only keep the messages waiting.
+
 Ticks that change no durable tables but delayed ones need no synchronisation: their changes wait in the store, in the same order, for
 the next one, for `Limits.delay_s` at most.
 """
@@ -61,7 +64,8 @@ class Driver:
         self._commit = self._write if store is not None else None
         self._parts: list[Part] = []
         self._done: list[Tick] = []
-        self._unsafe = False
+        self._unsafe = self._wrote = False
+        self._consequential = True  # ticks for what is pending alone change more durable tables than those before them: the last did
         self._prompt = frozenset(one.name for one in machine.program.collections if one.durable and not one.delayed)
         self._delayed_since: float | None = None  # changes of delayed tables wait in the store
         self._delay: Timer | None = None
@@ -147,7 +151,8 @@ class Driver:
             return True
         now = self._clock.now()
         machine.shorten_timers(now)
-        if not (self._first or self.mailbox.size or machine.has_input() or _is_due(machine.next_timer(), now) or machine.pending()):
+        asked = self._first or self.mailbox.size or machine.has_input() or _is_due(machine.next_timer(), now)
+        if not asked and (self._unsafe and not self._consequential or not machine.pending()):
             return False
         batch = machine.take(now)
         if self.mailbox.size:
@@ -155,8 +160,10 @@ class Driver:
             if self._paused and self.mailbox.size <= self._limits.mailbox_rows // 2:
                 self._paused = False
                 self._transport.resume()
-        self._first = False
+        self._first = self._wrote = False
         self._run(batch)
+        if not asked:
+            self._consequential = self._wrote
         return True
 
     def _plan(self) -> None:
@@ -210,7 +217,7 @@ class Driver:
         if self._prompt.isdisjoint(change.upserted) and self._prompt.isdisjoint(change.deleted):
             self._wait()
         else:
-            self._unsafe = True
+            self._unsafe = self._wrote = True
 
     def _sync(self) -> None:
         if self._unsafe:

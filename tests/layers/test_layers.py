@@ -98,7 +98,7 @@ def test_an_upward_import_would_be_found(tmp_path: Path) -> None:
 
 
 OPTIONAL = ["IPython", "ipykernel", "nbclient", "hypothesis", "pytest", "duckdb", "psutil", "mypy", "numpy", "click"]
-OPTIONAL += ["bloompy_fs", "bloompy_mr"]
+OPTIONAL += ["bloompy_fs", "bloompy_mr", "bloompy_paxos"]
 
 
 def in_a_new_python(code: str) -> str:

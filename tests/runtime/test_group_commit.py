@@ -123,6 +123,47 @@ def test_a_node_that_is_never_idle_synchronises_and_answers(store: Counting) -> 
     store.close()
 
 
+def test_a_tick_that_only_follows_up_waits_until_what_it_follows_is_sent(store: Counting) -> None:
+    rig = Rig(KeyValue(), store=store)
+    before: list[int] = []
+    store.before = lambda: before.append(rig.counters.ticks)
+    for number in range(3):
+        put(rig, number)
+        rig.clock.run()
+    assert rig.counters.ticks == 6  # each request, and its `<+-`
+    assert before == [2, 3, 5]  # the first time nobody knows that it changes nothing that is not on the disk already
+    assert store.syncs == 3
+    store.close()
+
+
+def test_one_that_changes_durable_tables_anew_shares_the_synchronisation_the_next_time(store: Counting) -> None:
+    rig = Rig(Both(), Limits(sync_ticks=100), store)
+    rig.clock.run()
+    rig.program.once.insert((1,))
+    rig.clock.run()
+    rig.program.once.insert((2,))  # this one's follow-up changes nothing anew, so later ones wait
+    rig.clock.run()
+    syncs = store.syncs
+    rig.program.count.upsert((10,))
+    rig.clock.run()
+    assert list(rig.program.count) == [(0,)]
+    assert store.syncs - syncs == 2  # its own, with what followed up alone and was found to change more, and then all others
+    store.close()
+
+
+class Both(Bloom):
+    """Counts down, a tick a number; or keeps what is put in."""
+
+    once = interface.input("n: int")
+    kept = table("n: int", durable=True)
+    count = table("-> n: int", durable=True)
+
+    @rule
+    def rules(self):
+        self.kept <+ self.once
+        self.count <+- ((c.n - 1,) for c in self.count if c.n > 0)
+
+
 def test_keys_changed_several_times_are_written_as_they_are_at_last(store: Counting) -> None:
     store.open({one.name: one.schema for one in KeyValue.program_ir.collections if one.durable})
     store.write(Durable(upserted={"data": [("gone", 1), ("kept", 1)], "copy": [("gone", 1)]}))
