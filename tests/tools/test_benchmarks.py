@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,17 @@ from benchmarks.bulk import in_children
 from benchmarks.inputs import CLOSURE_PATHS, Generator, file_tree, graph
 from benchmarks.measure import Figure, WrongResult, compare
 
-SLOW = {"requests", "wordcount", "group_commit"}  # start processes of their own
+SLOW = {"requests", "wordcount", "group_commit", "replicated_log"}  # start processes of their own
 PEERS = {name: ["numpy", "duckdb"] for name in ("tc", "sg", "apsp", "triangles")} | {"points_to": ["numpy"]}
+PROGRAMS = {"replicated_log": "etcd"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES])
 def test_benchmark_runs(name: str) -> None:
     for package in PEERS.get(name, []):
         pytest.importorskip(package)
+    if name in PROGRAMS and shutil.which(PROGRAMS[name]) is None:
+        pytest.skip(f"{PROGRAMS[name]} is not installed")
     figures = importlib.import_module(f"benchmarks.{name}").figures(True)
     assert any(figure.goal is not None for figure in figures)
     assert all(math.isfinite(figure.value) and figure.value >= 0 for figure in figures)
