@@ -75,8 +75,13 @@ def as_one_file_system(sim: Simulation) -> None:
 async def record(node: SimNode, todo: list[tuple[Any, ...]], recorder: Recorder, done: list[str]) -> None:
     for reqid, (op, path, *args) in enumerate(todo, 1):
         with recorder.operation(node.address, op, (path, *args)) as operation:
-            operation.ok(await ask(node, MEMBERS, reqid, op, path, *args))
+            operation.ok(frozen(await ask(node, MEMBERS, reqid, op, path, *args)))
     done.append(node.address)
+
+
+def frozen(value: Any) -> Any:
+    """A result with tuples for its lists."""
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def step(before: tuple[Any, ...], operation: Operation) -> Any:
@@ -90,7 +95,7 @@ def step(before: tuple[Any, ...], operation: Operation) -> Any:
     except model.Fault as fault:
         expected = str(fault), None
     after = tuple(sorted((path, is_dir, replication) for path, (is_dir, replication, _) in files.tree().items() if path != "/"))
-    return after if operation.returned(expected) else INCONSISTENT
+    return after if operation.returned(frozen(expected)) else INCONSISTENT
 
 
 def test_every_request_counts_once_and_all_replicas_are_alike() -> None:
