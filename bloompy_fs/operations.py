@@ -20,6 +20,9 @@ WRITES: dict[str, tuple[type, ...]] = {
 PREPARED = frozenset({"addchunk"})
 """Writes that are proposed with more than was asked for: what depends on who proposes must not depend on who applies."""
 
+OWN_SESSIONS = frozenset({"", "transactions", "returned", "forget"})
+"""Sessions of what NameNodes propose by themselves: they acknowledge nothing and are not forgotten."""
+
 UNPLACED = frozenset({"decide", "end", "returned"})
 """What partitions propose to each other of transactions that hold their paths already, and of chunks (`transactions`, `lending`)."""
 

@@ -1,6 +1,7 @@
-"""A partition of the NameNode: all its rules together."""
+"""Partitions of the NameNode: all the rules together."""
 
 from bloompy_fs.lending import Lending
+from bloompy_fs.replicated import ReplicatedNameNode
 
 
 class PartitionedNameNode(Lending):
@@ -10,4 +11,13 @@ class PartitionedNameNode(Lending):
         partition: number of this partition, from 0. partitions: addresses of the members of each, in the order of their numbers.
         retry_s: how often what another partition has not answered is said again.
         transaction_timeout_s: what needs all partitions is given up if one of them does not vote for so long.
+    """
+
+
+class ReplicatedPartition(
+    ReplicatedNameNode, Lending, state=("transaction", "share", "decision", "prepared", "horizon", "lent", "returning")
+):
+    """A replica of a partition.
+
+    Params: those of `PartitionedNameNode` and of `ReplicatedNameNode`.
     """

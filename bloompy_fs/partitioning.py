@@ -19,7 +19,7 @@ from bloompy import agg, invariant, rule, scratch, table
 from bloompy.std.hashing import stable_hash
 from bloompy_fs.namenode import NameNode
 from bloompy_fs.namespace import ROOT
-from bloompy_fs.operations import WRITES
+from bloompy_fs.operations import OWN_SESSIONS, WRITES
 from bloompy_fs.paths import ancestors, join, name_of, parent_of
 
 COORDINATOR = 0
@@ -27,6 +27,8 @@ TRANSACTIONS = "transactions"
 """The session of what partitions propose of transactions."""
 RETURNED = "returned"
 """The session of what they propose of chunks given back."""
+FORGET = "forget"
+"""Session and name of the proposal to forget transactions that have ended."""
 REMOTE = "EREMOTE"
 ANYWHERE = frozenset({"datanodes", "health"})
 
@@ -56,8 +58,8 @@ class Partitioning(NameNode):
 
     coming = scratch("session, reqid -> index, op, path, args, time")
     aim = scratch("session, reqid -> path")
-    home = scratch("session, reqid -> directory, partition")
-    goal_home = scratch("session, reqid -> partition")
+    nearest = scratch("session, reqid -> directory, partition")
+    goal_nearest = scratch("session, reqid -> partition")
     on_directory = scratch("session, reqid -> fid")
     whole = scratch("session, reqid")
     crossing = scratch("session, reqid")
@@ -85,7 +87,7 @@ class Partitioning(NameNode):
     def come(self) -> None:
         # coming(S, R, I * Partitions + Partition, ...) :- decree(I, S, R, ...), write, not answered(S, R), not stale(S, R).
         self.coming <= ((d.session, d.reqid, d.index * len(self.partitions) + self.partition, d.op, d.path, d.args, d.time)
-                        for d in self.decree if d.op in WRITES and d.session not in (TRANSACTIONS, RETURNED)
+                        for d in self.decree if d.op in WRITES and d.session not in OWN_SESSIONS
                         and (d.session, d.reqid) not in self.answered and (d.session, d.reqid) not in self.stale)
         # coming(S, R, 0, ...) :- peek(S, R, ...), not barred(S, R), not decree(S, R).      (a number stands for one request)
         self.coming <= ((r.session, r.reqid, 0, r.op, r.path, r.args, self.now) for r in self.peek
@@ -94,20 +96,20 @@ class Partitioning(NameNode):
 
     @rule
     def route(self) -> None:
-        # home(S, R, A, Partition of F) :- coming(S, R, P), the longest A above P with fqpath(A, F), dir(F).
+        # nearest(S, R, A, Partition of F) :- coming(S, R, P), the longest A above P with fqpath(A, F), dir(F).
         deepest = ((c.session, c.reqid, agg.max((len(p.path), p.path, p.fid))) for c in self.coming for over in above(c.path)
                    for p in self.fqpath if p.path == over and p.is_dir)
-        self.home <= ((session, reqid, found[1], partition_of(found[2], len(self.partitions))) for session, reqid, found in deepest)
+        self.nearest <= ((session, reqid, found[1], partition_of(found[2], len(self.partitions))) for session, reqid, found in deepest)
         # on_directory(S, R, F) :- coming(S, R, P), fqpath(P, F), dir(F).
         self.on_directory <= ((c.session, c.reqid, p.fid) for c in self.coming for p in self.fqpath if p.path == c.path and p.is_dir)
         # aim(S, R, T) :- coming(S, R, rename, P, T, Into): T/name(P) when Into and T is a directory, else T.
         self.aim <= ((c.session, c.reqid, join(c.args[0], name_of(c.path)) if c.args[1] and any(
                       p.is_dir for p in self.fqpath if p.path == c.args[0]) else c.args[0])
                      for c in self.coming if c.op == "rename")
-        # goal_home(S, R, Partition of F) :- aim(S, R, T), the longest A above T with fqpath(A, F), dir(F).
+        # goal_nearest(S, R, Partition of F) :- aim(S, R, T), the longest A above T with fqpath(A, F), dir(F).
         deepest_goal = ((a.session, a.reqid, agg.max((len(p.path), p.fid))) for a in self.aim for over in above(a.path)
                         for p in self.fqpath if p.path == over and p.is_dir)
-        self.goal_home <= ((session, reqid, partition_of(found[1], len(self.partitions))) for session, reqid, found in deepest_goal)
+        self.goal_nearest <= ((session, reqid, partition_of(found[1], len(self.partitions))) for session, reqid, found in deepest_goal)
 
     @rule
     def spread_requests(self) -> None:
@@ -119,8 +121,8 @@ class Partitioning(NameNode):
         # whole(S, R) :- aim(S, R, T), coming(S, R, rename, P), dir(P), dir(parent(T)).
         self.whole <= ((a.session, a.reqid) for a in self.aim if len(self.partitions) > 1 and (a.session, a.reqid) in self.on_directory
                        and any(p.is_dir for p in self.fqpath if p.path == parent_of(a.path)))
-        # crossing(S, R) :- coming(S, R, rename, P), not dir(P), home(S, R, A), goal_home(S, R, B), A != B.
-        self.crossing <= ((h.session, h.reqid) for h in self.home for g in self.goal_home
+        # crossing(S, R) :- coming(S, R, rename, P), not dir(P), nearest(S, R, A), goal_nearest(S, R, B), A != B.
+        self.crossing <= ((h.session, h.reqid) for h in self.nearest for g in self.goal_nearest
                           if g.session == h.session and g.reqid == h.reqid and g.partition != h.partition
                           and (h.session, h.reqid) not in self.on_directory)
 
@@ -132,13 +134,13 @@ class Partitioning(NameNode):
         # site(S, R, Partition of F) :- coming(S, R, ls, P), on_directory(S, R, F).
         self.site <= ((c.session, c.reqid, partition_of(d.fid, len(self.partitions)), c.path) for c in self.coming for d in self.on_directory
                       if c.op == "ls" and d.session == c.session and d.reqid == c.reqid)
-        # site(S, R, B) :- aim(S, R), on_directory(S, R), not whole(S, R), goal_home(S, R, B).      (it fails, and there they know how)
-        self.site <= ((g.session, g.reqid, g.partition, "") for g in self.goal_home
+        # site(S, R, B) :- aim(S, R), on_directory(S, R), not whole(S, R), goal_nearest(S, R, B).      (it fails, and there they know how)
+        self.site <= ((g.session, g.reqid, g.partition, "") for g in self.goal_nearest
                       if (g.session, g.reqid) in self.on_directory and (g.session, g.reqid) not in self.whole)
         # site(S, R, me) :- coming(S, R, Op), Op is answered by any partition.
         self.site <= ((c.session, c.reqid, self.partition, "") for c in self.coming if c.op in ANYWHERE)
-        # site(S, R, A) :- home(S, R, A), none of these.
-        self.site <= ((c.session, c.reqid, h.partition, h.directory) for c in self.coming for h in self.home
+        # site(S, R, A) :- nearest(S, R, A), none of these.
+        self.site <= ((c.session, c.reqid, h.partition, h.directory) for c in self.coming for h in self.nearest
                       if h.session == c.session and h.reqid == c.reqid and c.op not in ANYWHERE
                       and (c.session, c.reqid) not in self.whole and (c.session, c.reqid) not in self.crossing
                       and not (c.op in ("ls", "rename") and (c.session, c.reqid) in self.on_directory))

@@ -24,7 +24,7 @@ Where another state takes the place of this one, as that of a replica that is ah
 """
 
 from bloompy import agg, param, periodic, rule, scratch, table
-from bloompy_fs.operations import PREPARED, READS, WRITES, paths_written, request_fault
+from bloompy_fs.operations import OWN_SESSIONS, PREPARED, READS, WRITES, paths_written, request_fault
 from bloompy_fs.paths import ancestors
 from bloompy_fs.protocol import Protocol
 
@@ -199,7 +199,7 @@ class Sessions(Protocol):
         # answered(S, R, C, V) @next :- attempt(S, R, I), I > 0, verdict(S, R, C, V).
         self.answered <+ (v for a in self.attempt for v in self.verdict if a.index and v.session == a.session and v.reqid == a.reqid)
         # session(S, max<A>, max<Time>) @next :- decree(S, A, Time).
-        self.acked_now <= ((d.session, agg.max(d.acked), agg.max(d.time)) for d in self.decree if d.session != OWN)
+        self.acked_now <= ((d.session, agg.max(d.acked), agg.max(d.time)) for d in self.decree if d.session not in OWN_SESSIONS)
         self.session <+- ((n.session, max(n.acked, self.session.get(n.session, (n.session, 0, 0.0)).acked),
                            max(n.time, self.session.get(n.session, (n.session, 0, 0.0)).seen)) for n in self.acked_now)
         # del answered(S, R) @next :- decree(S, A), answered(S, R), R < A.

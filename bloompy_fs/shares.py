@@ -16,7 +16,7 @@ SHARES: dict[str, tuple[type, ...]] = {
     "rename": (str, bool, bool),
     "give": (str,),  # the new path
     "take": (str, bool),  # the old path; replace a file
-    "decide": (bool, float, tuple, str, int),  # commit; time of the request; cargo; why not; the oldest transaction under way
+    "decide": (bool, float, tuple, str),  # commit; time of the request; cargo; why not
 }
 CARGO = (int, int, float, tuple)
 """fid, replication, time, chunks of a file that moves."""

@@ -24,11 +24,12 @@ coordinator first, so those in conflict are put into one order there, and none w
 from bloompy import agg, channel, invariant, param, periodic, rule, scratch, table
 from bloompy_fs.moving import Moving
 from bloompy_fs.operations import paths_written
-from bloompy_fs.partitioning import COORDINATOR, TRANSACTIONS
+from bloompy_fs.partitioning import COORDINATOR, FORGET, RETURNED, TRANSACTIONS
 from bloompy_fs.paths import ancestors, is_under
 from bloompy_fs.sessions import OWN
 from bloompy_fs.shares import DECIDE, END, PREPARE, STEPS, share_fault
 
+OWN_BARRIERS = frozenset({OWN, FORGET})
 UNREACHED = "EHOSTDOWN"
 CANCELLED = "ECANCELED"
 
@@ -45,7 +46,7 @@ class Transactions(Moving):
     retry = periodic(retry_s)
     transaction_timeout_s = param(10.0)
 
-    instruct = channel("@address: str, number: int, op: str, path: str, args: tuple")
+    instruct = channel("@address: str, number: int, oldest: int, op: str, path: str, args: tuple")
     instructed = channel("@address: str, number: int, partition: int, code: str, result: tuple")
 
     transaction = table("tx: int -> index: int, session: str, reqid: int, op: str, path: str, args: tuple, time: float", durable=True)
@@ -55,8 +56,11 @@ class Transactions(Moving):
     ballot = table("tx: int, partition: int -> code: str, cargo: tuple")
     done = table("tx: int, partition: int")
     horizon = table("-> tx: int", durable=True)
+    still = table("-> tx: int")
 
     lock_need = scratch("path, index")
+    step_queued = scratch("index, tx")
+    first_of_others = scratch("-> index")
     begins = scratch("tx -> index, session, reqid, op, path, args, time")
     part = scratch("tx, partition -> op, path, args")
     hopeless = scratch("tx, order, code")
@@ -69,9 +73,9 @@ class Transactions(Moving):
     prompted = scratch("tx")
     objection = scratch("tx -> code")
     freight = scratch("tx -> cargo")
-    first_ruling = scratch("tx -> args")
-    ruling = scratch("tx -> commit, time, cargo, code, oldest")
-    seen = scratch("-> tx")
+    ruling = scratch("tx -> commit, time, cargo, code")
+    latest = scratch("-> tx")
+    forgotten = scratch("tx")
     ended = scratch("tx")
     outgoing = scratch("fid")
     concluded = scratch("tx -> session, reqid, op, path, commit, code")
@@ -84,11 +88,27 @@ class Transactions(Moving):
         self.lock <= ((path, t.index) for t in self.transaction for path in paths_written(t.op, t.path, t.args))
         # lock_need(A, I) :- lock(P, I), A in ancestors(P) or A = P.
         self.lock_need <= ((over, k.index) for k in self.lock for over in (*ancestors(k.path), k.path))
-        # blocked(J) :- queue(J), needs(P, J), lock(P, I), I < J.      (what a NameNode proposes by itself is of no path)
+        # blocked(J) :- queue(J), needs(P, J), lock(P, I), I < J.
         self.blocked <= ((n.index,) for k in self.lock for n in self.needs if n.path == k.path and k.index < n.index)
-        # blocked(J) :- queue(J), writes(P, J), lock_need(P, I), I < J.
+        # blocked(J) :- queue(J), writes(P, J), lock_need(P, I), I < J.      (not what a NameNode proposes to be applied alone)
         self.blocked <= ((q.index,) for k in self.lock_need for w in self.writes for q in self.queue
-                         if w.path == k.path and k.index < w.index and q.index == w.index and q.session != OWN)
+                         if w.path == k.path and k.index < w.index and q.index == w.index and q.session not in OWN_BARRIERS)
+
+    @rule
+    def in_turn(self) -> None:
+        # step_queued(I, X) :- queue(I, session, N), N is a number of X, not (N is a prepare, answered(N)).
+        self.step_queued <= ((q.index, q.reqid // STEPS) for q in self.queue if q.session == TRANSACTIONS
+                             and not (q.reqid % STEPS == PREPARE and (TRANSACTIONS, q.reqid) in self.answered))
+        # blocked(I) :- step_queued(I, X), step_queued(J, X), J < I.
+        self.blocked <= ((later.index,) for later in self.step_queued for s in self.step_queued if s.tx == later.tx and s.index < later.index)
+        # blocked(I) :- step_queued(I, X), queue(J), J began X here.
+        self.blocked <= ((s.index,) for s in self.step_queued for q in self.queue
+                         if q.index == s.tx // len(self.partitions) and self.partition == COORDINATOR)
+        # blocked(I) :- queue(I, forget), step_queued(J), J < I.
+        self.blocked <= ((q.index,) for q in self.queue for s in self.step_queued if q.session == FORGET and s.index < q.index)
+        # blocked(I) :- queue(I, returned), queue(J), J < I, J is not of returned chunks.
+        self.first_of_others <= (agg.min(q.index) for q in self.queue if q.session != RETURNED)
+        self.blocked <= ((q.index,) for q in self.queue for f in self.first_of_others if q.session == RETURNED and f.index < q.index)
 
     # -- the coordinator begins
 
@@ -101,9 +121,9 @@ class Transactions(Moving):
         # part(X, every partition, Op, P, Args) :- begins(X, S, R, Op, P, Args), whole(S, R).
         self.part <= ((b.tx, number, b.op, b.path, b.args) for b in self.begins if (b.session, b.reqid) in self.whole
                       for number in range(len(self.partitions)))
-        # part(X, A, give, P, T), part(X, B, take, T, P) :- begins(X, S, R, P), crossing(S, R), home(S, R, A), goal_home(S, R, B), aim(S, R, T).
+        # part(X, A, give, P, T), part(X, B, take, T, P) :- begins(X, S, R, P), crossing(S, R), nearest(S, R, A), goal_nearest(S, R, B), aim(S, R, T).
         moves = ((b.tx, h.partition, g.partition, b.path, t.path, b.args[2])
-                 for b in self.begins for x in self.crossing for h in self.home for g in self.goal_home for t in self.aim
+                 for b in self.begins for x in self.crossing for h in self.nearest for g in self.goal_nearest for t in self.aim
                  if x.session == b.session and x.reqid == b.reqid and h.session == b.session and h.reqid == b.reqid
                  and g.session == b.session and g.reqid == b.reqid and t.session == b.session and t.reqid == b.reqid)
         self.part <= ((tx, origin, "give", path, (goal,)) for tx, origin, target, path, goal, replace in moves)
@@ -134,13 +154,13 @@ class Transactions(Moving):
 
     @rule
     def say_prepare(self) -> None:
-        # instruct(@A, 3 X, Op, P, Args) @async :- begun(X), part(X, P, ...), member(P, A), leads().
-        self.instruct <~ ((address, STEPS * p.tx + PREPARE, p.op, p.path, p.args)
+        # instruct(@A, 3 X, Oldest, Op, P, Args) @async :- begun(X), part(X, P, ...), member(P, A), oldest(Oldest), leads().
+        self.instruct <~ ((address, STEPS * p.tx + PREPARE, self.oldest.get((), (p.tx,)).tx, p.op, p.path, p.args)
                           for b in self.begun for p in self.part for x in self.leads
                           if p.tx == b.tx and p.partition != self.partition for address in self.partitions[p.partition])
-        # instruct(@A, 3 X, Op, P, Args) @async :- retry(), missing(X, P), share(X, P, ...), member(P, A), leads().
-        self.instruct <~ ((address, STEPS * m.tx + PREPARE, s.op, s.path, s.args)
-                          for r in self.retry for m in self.missing for s in self.share for x in self.leads
+        # instruct(@A, 3 X, Oldest, Op, P, Args) @async :- retry(), missing(X, P), share(X, P, ...), member(P, A), oldest(Oldest), leads().
+        self.instruct <~ ((address, STEPS * m.tx + PREPARE, o.tx, s.op, s.path, s.args)
+                          for r in self.retry for m in self.missing for s in self.share for o in self.oldest for x in self.leads
                           if s.tx == m.tx and s.partition == m.partition and m.partition != self.partition
                           for address in self.partitions[m.partition])
 
@@ -150,26 +170,26 @@ class Transactions(Moving):
     def obey(self) -> None:
         # proposal(session, N, ...) :- instruct(N, ...), leads(), not answered(N), not waiting(N), horizon(X), N >= 3 X,
         #                              not (N is a prepare, answered(N + 1)).
-        # (The oldest transaction under way may have changed since a decision was said first: the latest counts.)
-        wanted = ((i.number, i.op, i.path, agg.max(i.args)) for i in self.instruct for x in self.leads
-                  if not share_fault(i.number, i.op, i.path, i.args)
-                  and (TRANSACTIONS, i.number) not in self.answered
-                  and not any(w for w in self.waiting if w.session == TRANSACTIONS and w.reqid == i.number)
-                  and not any(h for h in self.horizon if i.number < STEPS * h.tx)
-                  and not (i.op != "decide" and (TRANSACTIONS, i.number + 1) in self.answered))
-        self.proposal <= ((TRANSACTIONS, number, 0, op, path, args) for number, op, path, args in wanted)
-        # trial(session, 3 X, X, I, ...) :- decree(I, session, 3 X, ...), not answered(3 X), not answered(3 X + 1), X >= horizon,
-        #                                   not queue(session, 3 X + 1).      (else it was aborted before)
+        self.proposal <= ((TRANSACTIONS, i.number, 0, i.op, i.path, i.args) for i in self.instruct for x in self.leads
+                          if not share_fault(i.number, i.op, i.path, i.args)
+                          and (TRANSACTIONS, i.number) not in self.answered
+                          and not any(w for w in self.waiting if w.session == TRANSACTIONS and w.reqid == i.number)
+                          and not any(h for h in self.horizon if i.number < STEPS * h.tx)
+                          and not (i.op != "decide" and (TRANSACTIONS, i.number + 1) in self.answered))
+        # trial(session, 3 X, X, I, ...) :- decree(I, session, 3 X, ...), not answered(3 X), not answered(3 X + 1), X >= horizon.
+        # (else it came twice, or after it was aborted, or after it was ended)
         self.trial <= ((TRANSACTIONS, d.reqid, d.reqid // STEPS, d.index, d.op, d.path, d.args, d.time) for d in self.decree
                        if d.session == TRANSACTIONS and d.reqid % STEPS == PREPARE
                        and (TRANSACTIONS, d.reqid) not in self.answered and (TRANSACTIONS, d.reqid + 1) not in self.answered
-                       and not any(h for h in self.horizon if d.reqid < STEPS * h.tx)
-                       and not any(q for q in self.queue if q.session == TRANSACTIONS and q.reqid == d.reqid + 1))
+                       and not any(h for h in self.horizon if d.reqid < STEPS * h.tx))
 
     @rule
     def vote(self) -> None:
-        # attempt(session, 3 X, X, ...) :- trial(session, 3 X, X, ...).
-        self.attempt <= ((t.session, t.reqid, t.tx, t.op, t.path, t.args, t.time) for t in self.trial)
+        # attempt(session, 3 X, 0, ...) :- trial(session, 3 X, ...).      (nothing is made, so no number is needed)
+        self.attempt <= ((t.session, t.reqid, 0, t.op, t.path, t.args, t.time) for t in self.trial)
+        # answered(session, 3 X, E, V) @next :- trial(session, 3 X, X), verdict(session, 3 X, E, V), not hopeless(X).
+        self.answered <+ (v for t in self.trial for v in self.verdict if v.session == t.session and v.reqid == t.reqid
+                          and not any(h for h in self.hopeless if h.tx == t.tx))
         # result(session, 3 X, ()) :- trial(session, 3 X, Op), Op != give, not fault(session, 3 X).      (the vote of give has its cargo)
         self.result <= ((t.session, t.reqid, ()) for t in self.trial if t.op != "give"
                         and not any(f for f in self.fault if f.session == t.session and f.reqid == t.reqid))
@@ -213,34 +233,28 @@ class Transactions(Moving):
         # prompted(X) :- instructed(3 X); retry(), transaction(X).
         self.prompted <= ((i.number // STEPS,) for i in self.instructed if i.number % STEPS == PREPARE)
         self.prompted <= ((t.tx,) for r in self.retry for t in self.transaction)
-        # proposal(session, 3 X + 1, decide, (no objection, Time, Cargo, E, Oldest)) :-
-        #     prompted(X), transaction(X, Time), not missing(X), oldest(Oldest), leads().
+        # proposal(session, 3 X + 1, decide, (no objection, Time, Cargo, E)) :- prompted(X), transaction(X, Time), not missing(X), leads().
         self.proposal <= ((TRANSACTIONS, STEPS * t.tx + DECIDE, 0, "decide", "/",
                            (t.tx not in self.objection, t.time, self.freight.get(t.tx, (t.tx, ())).cargo,
-                            self.objection.get(t.tx, (t.tx, "")).code, o.tx))
-                          for p in self.prompted for t in self.transaction for o in self.oldest for x in self.leads
+                            self.objection.get(t.tx, (t.tx, "")).code))
+                          for p in self.prompted for t in self.transaction for x in self.leads
                           if t.tx == p.tx and not any(m for m in self.missing if m.tx == t.tx))
-        # proposal(session, 3 X + 1, decide, (no, Time, (), "EHOSTDOWN", Oldest)) :-
-        #     retry(Now), transaction(X, Time), Now - Time > Timeout, missing(X), oldest(Oldest), leads().
-        self.proposal <= ((TRANSACTIONS, STEPS * t.tx + DECIDE, 0, "decide", "/", (False, t.time, (), UNREACHED, o.tx))
-                          for r in self.retry for t in self.transaction for o in self.oldest for x in self.leads
+        # proposal(session, 3 X + 1, decide, (no, Time, (), "EHOSTDOWN")) :-
+        #     retry(Now), transaction(X, Time), Now - Time > Timeout, missing(X), leads().
+        self.proposal <= ((TRANSACTIONS, STEPS * t.tx + DECIDE, 0, "decide", "/", (False, t.time, (), UNREACHED))
+                          for r in self.retry for t in self.transaction for x in self.leads
                           if r.time - t.time > self.transaction_timeout_s and any(m for m in self.missing if m.tx == t.tx))
 
     # -- all apply what was decided
 
     @rule
     def rule_on(self) -> None:
-        # blocked(I) :- decided(I, session, 3 X + 1), decided(J, session, 3 X).      (its prepare is in `waiting` then, or applied)
-        self.blocked <= ((d.index,) for d in self.decided for e in self.decided if d.session == TRANSACTIONS and d.op == "decide"
-                         and e.session == TRANSACTIONS and e.reqid == d.reqid - 1)
-        # ruling(X, Commit, Time, Cargo, E, Oldest) :- decree(I, session, 3 X + 1, decide, (Commit, Time, Cargo, E, Oldest)),
-        #     the first of them, not answered(3 X + 1), X >= horizon; at the coordinator: transaction(X).
-        self.first_ruling <= ((d.reqid // STEPS, agg.argmin(d.args, d.index)) for d in self.decree
-                              if d.session == TRANSACTIONS and d.op == "decide"
-                              and (TRANSACTIONS, d.reqid) not in self.answered
-                              and not any(h for h in self.horizon if d.reqid < STEPS * h.tx))
-        self.ruling <= ((f.tx, f.args[0], f.args[1], f.args[2], f.args[3], f.args[4]) for f in self.first_ruling
-                        if self.partition != COORDINATOR or f.tx in self.transaction)
+        # ruling(X, Commit, Time, Cargo, E) :- decree(session, 3 X + 1, decide, (Commit, Time, Cargo, E)), not answered(3 X + 1),
+        #                                      X >= horizon; at the coordinator: transaction(X).
+        self.ruling <= ((d.reqid // STEPS, d.args[0], d.args[1], d.args[2], d.args[3]) for d in self.decree
+                        if d.session == TRANSACTIONS and d.op == "decide" and (TRANSACTIONS, d.reqid) not in self.answered
+                        and not any(h for h in self.horizon if d.reqid < STEPS * h.tx)
+                        and (self.partition != COORDINATOR or d.reqid // STEPS in self.transaction))
         # attempt(session, 3 X + 1, X, Op, P, Args, Time) :- ruling(X, commit, Time), prepared(X, Op, P, Args).
         self.attempt <= ((TRANSACTIONS, STEPS * r.tx + DECIDE, r.tx, p.op, p.path, p.args, r.time)
                          for r in self.ruling for p in self.prepared if p.tx == r.tx and r.commit)
@@ -256,17 +270,9 @@ class Transactions(Moving):
     def settle(self) -> None:
         # answered(session, 3 X + 1, E, V) @next :- ruling(X), verdict(session, 3 X + 1, E, V).
         self.answered <+ (v for r in self.ruling for v in self.verdict if v.session == TRANSACTIONS and v.reqid == STEPS * r.tx + DECIDE)
-        # del answered(session, 3 X), prepared(X), waiting(session, 3 X) @next :- ruling(X).
+        # del answered(session, 3 X), prepared(X) @next :- ruling(X).
         self.answered <- ((TRANSACTIONS, STEPS * r.tx + PREPARE) for r in self.ruling)
         self.prepared <- ((r.tx,) for r in self.ruling)
-        self.waiting <- ((w.index,) for r in self.ruling for w in self.waiting
-                         if w.session == TRANSACTIONS and w.reqid == STEPS * r.tx + PREPARE)
-        # horizon(max<Oldest>) @next :- ruling(Oldest).      (all before have ended)
-        self.seen <= (agg.max(r.oldest) for r in self.ruling)
-        self.horizon <+- ((max(x.tx, self.horizon.get((), (0,)).tx),) for x in self.seen)
-        # del answered(session, N) @next :- ruling(Oldest), answered(session, N), N < 3 Oldest.
-        self.answered <- ((a.session, a.reqid) for r in self.ruling for a in self.answered
-                          if a.session == TRANSACTIONS and a.reqid < STEPS * r.oldest)
 
     @rule
     def conclude(self) -> None:
@@ -294,16 +300,16 @@ class Transactions(Moving):
         # owing(X, P) :- share(X, P), decision(X), not done(X, P), P is not this partition.
         self.owing <= ((s.tx, s.partition) for s in self.share if s.tx in self.decision and s.partition != self.partition
                        and (s.tx, s.partition) not in self.done)
-        # instruct(@A, 3 X + 1, decide, (Commit, Time, Cargo, "", Oldest)) @async :-
+        # instruct(@A, 3 X + 1, Oldest, decide, (Commit, Time, Cargo, "")) @async :-
         #     concluded(X), ruling(X, Commit, Time, Cargo), share(X, P, Op), member(P, A), oldest(Oldest), leads().
         # (the cargo goes to the one who takes it)
-        self.instruct <~ ((address, STEPS * r.tx + DECIDE, "decide", "/",
-                           (r.commit, r.time, r.cargo if s.op == "take" else (), "", o.tx))
+        self.instruct <~ ((address, STEPS * r.tx + DECIDE, o.tx, "decide", "/",
+                           (r.commit, r.time, r.cargo if s.op == "take" else (), ""))
                           for c in self.concluded for r in self.ruling for s in self.share for o in self.oldest for x in self.leads
                           if r.tx == c.tx and s.tx == c.tx and s.partition != self.partition for address in self.partitions[s.partition])
-        # instruct(@A, 3 X + 1, decide, ...) @async :- retry(), owing(X, P), decision(X, ...), share(X, P, Op), member(P, A), oldest(), leads().
-        self.instruct <~ ((address, STEPS * d.tx + DECIDE, "decide", "/",
-                           (d.commit, d.time, d.cargo if s.op == "take" else (), "", o.tx))
+        # instruct(@A, 3 X + 1, Oldest, decide, ...) @async :- retry(), owing(X, P), decision(X, ...), share(X, P, Op), member(P, A), oldest(), leads().
+        self.instruct <~ ((address, STEPS * d.tx + DECIDE, o.tx, "decide", "/",
+                           (d.commit, d.time, d.cargo if s.op == "take" else (), ""))
                           for t in self.retry for w in self.owing for d in self.decision for s in self.share for o in self.oldest
                           for x in self.leads if d.tx == w.tx and s.tx == w.tx and s.partition == w.partition
                           for address in self.partitions[w.partition])
@@ -323,6 +329,22 @@ class Transactions(Moving):
         self.decision <- ((e.tx,) for e in self.ended)
         self.share <- ((s.tx, s.partition) for e in self.ended for s in self.share if s.tx == e.tx)
         self.answered <- ((TRANSACTIONS, STEPS * e.tx + DECIDE) for e in self.ended)
+
+    @rule
+    def forget_transactions(self) -> None:
+        # still(max<Oldest>) @next :- instruct(Oldest).      (all before have ended)
+        self.latest <= (agg.max(i.oldest) for i in self.instruct)
+        self.still <+- ((max(x.tx, self.still.get((), (0,)).tx),) for x in self.latest)
+        # proposal(forget, X, forget) :- session_sweep(), leads(), still(X), answered(session, N), N < 3 X.
+        self.proposal <= ((FORGET, x.tx, 0, FORGET, "/", ()) for t in self.session_sweep for b in self.leads for x in self.still
+                          if any(a for a in self.answered if a.session == TRANSACTIONS and a.reqid < STEPS * x.tx))
+        # forgotten(X) :- decree(forget, X).
+        self.forgotten <= ((d.reqid,) for d in self.decree if d.op == FORGET)
+        # horizon(max<X>) @next :- forgotten(X).      (applied alone)
+        self.horizon <+- ((max(f.tx, self.horizon.get((), (0,)).tx),) for f in self.forgotten)
+        # del answered(session, N) @next :- forgotten(X), answered(session, N), N < 3 X.
+        self.answered <- ((a.session, a.reqid) for f in self.forgotten for a in self.answered
+                          if a.session == TRANSACTIONS and a.reqid < STEPS * f.tx)
 
     # -- what must hold
 

@@ -66,6 +66,8 @@ class Learner(Proposer):
 
     @invariant(scope="cluster")
     def agreement(self) -> None:
-        """No two nodes learn different values for a slot."""
+        """No two nodes of a group learn different values for a slot. (There may be several groups, each with a log of its own.)"""
         ((one.slot, one.at_node, other.at_node) for one in self.decided for other in self.decided
-         if one.slot == other.slot and one.value != other.value)
+         if one.slot == other.slot and one.value != other.value
+         and any(c for c in self.config if (c.at_node == one.at_node and other.at_node in (*c.members, *c.coming))
+                 or (c.at_node == other.at_node and one.at_node in (*c.members, *c.coming))))

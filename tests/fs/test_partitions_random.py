@@ -71,10 +71,10 @@ async def work(sim: Simulation, session: Session, model: Model) -> None:
             chunks.append(result[0])
 
 
-def same_as_one(sim: Simulation, partitions: int) -> None:
+def same_as_one(sim: Simulation, partitions: int, members: int = 1) -> None:
     """A client's whole work, and the tables at the end."""
-    start(sim, partitions)
-    session, model = Session(sim["c0"], partitions), Model()
+    start(sim, partitions, members=members)
+    session, model = Session(sim["c0"], partitions, members), Model()
     task = sim.spawn(work(sim, session, model))
     sim.run_until(task.done, limit_s=120)
     task.result()
@@ -94,6 +94,11 @@ def on_three(sim: Simulation) -> None:
     same_as_one(sim, 3)
 
 
+def on_groups(sim: Simulation) -> None:
+    """Two partitions of three replicas each."""
+    same_as_one(sim, 2, 3)
+
+
 def test_one_partition_is_a_namenode() -> None:
     for seed in range(3):
         same_as_one(Simulation(seed=seed), 1)
@@ -111,7 +116,13 @@ def test_so_they_are_whatever_happens_to_messages_and_power(test: Any) -> None:
     assert found.counts["crash"] > 3
 
 
+def test_partitions_of_replicas_are_one_file_system_whatever_happens() -> None:
+    found = campaign(on_groups, runs=4, faults=FAULTS, first_seed=1)
+    found.check(every_kind=False)
+    assert found.counts["crash"] > 3
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("test", [on_two, on_three])
+@pytest.mark.parametrize("test", [on_two, on_three, on_groups])
 def test_so_they_are_in_a_thousand_runs(test: Any) -> None:
     campaign(test, runs=1_000, faults=FAULTS, first_seed=1_000).check()
