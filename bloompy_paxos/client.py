@@ -68,10 +68,15 @@ class AsyncClient:
         await self._requests.ask("member", ("remove-member", address))
         self._learn([one for one in self._requests.replicas if one != address])
 
-    async def status(self, timeout_s: float = STATUS_S) -> list[Status]:
-        """What each replica says of itself, by address; also those that this client did not know, and others do."""
+    async def status(self, timeout_s: float = STATUS_S, only: Sequence[str] | None = None) -> list[Status]:
+        """What each replica says of itself, by address.
+
+        Args:
+            timeout_s: after which a replica counts as silent.
+            only: ask these; None: all that this client knows, and those that it learns of by asking.
+        """
         found: dict[str, Status] = {}
-        while missing := [address for address in self._requests.replicas if address not in found]:
+        while missing := [address for address in (only or self._requests.replicas) if address not in found]:
             answers = await self._requests.ask_each(missing, "status_request", "status", timeout_s)
             found |= {address: status_of(address, row) for address, row in answers.items()}
             self._learn([*self._requests.replicas, *(member for one in found.values() for member in one.members)])
@@ -119,6 +124,6 @@ class Client(Blocking[AsyncClient]):
         """Have a replica take part no more."""
         self._run(self._client.remove_member, address)
 
-    def status(self, timeout_s: float = STATUS_S) -> list[Status]:
+    def status(self, timeout_s: float = STATUS_S, only: Sequence[str] | None = None) -> list[Status]:
         """What each replica says of itself; see `AsyncClient.status`."""
-        return self._run(self._client.status, timeout_s)
+        return self._run(self._client.status, timeout_s, only)

@@ -120,7 +120,7 @@ class LocalCluster:
         found: list[str] = []
 
         def led() -> bool:
-            following = [one.leader for one in client.status(_ASK_S) if one.address in self.servers and one.leader in self.servers]
+            following = [one.leader for one in client.status(_ASK_S, list(self.servers)) if one.leader in self.servers]
             found[:] = [leader for leader in set(following) if 2 * following.count(leader) > len(self.addresses)]
             return bool(found)
 
