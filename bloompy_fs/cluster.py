@@ -9,11 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from anyio.from_thread import start_blocking_portal
-
 from bloompy.tools.servers import ProcessServer, Server, ThreadServer, free_addresses, temporary_directory, wait_for
 from bloompy_fs.blocking import Client
-from bloompy_fs.metadata import Metadata
+from bloompy_fs.metadata import leader_of
 from bloompy_fs.servers import DataNodeServer, namenode_server
 
 QUICK: dict[str, float] = {
@@ -26,22 +24,22 @@ QUICK: dict[str, float] = {
 }
 """NameNode parameters with which a demo or a test sees repairs within seconds."""
 QUICK_HEARTBEAT_S = 0.2
-_LEADER_S = 30.0
 
 
 class LocalCluster:
-    """A NameNode, or replicas of one, and DataNodes on loopback; use it by `with`.
+    """A NameNode, or replicas or partitions of one, and DataNodes on loopback; use it by `with`.
 
     Args:
         datanodes: how many are started.
         directory: for the NameNode's store and the chunks; None: a temporary one, removed at the end.
         processes: whether each server is a process of its own; else each is a Node in a thread of this process.
         heartbeat_s: of the DataNodes.
-        namenodes: how many replicas there are of the NameNode; 3 go on without one of them.
+        namenodes: how many replicas there are of the NameNode, or of each partition; 3 go on without one of them.
+        partitions: how many there are of its names.
         **parameters: of the NameNode; by default those of `QUICK`.
 
     Attributes:
-        namenode: what clients are given: the address of the NameNode, or all of them with commas.
+        namenode: what clients are given: the address of the NameNode, or all of them, ";" between partitions, "," between replicas.
         namenodes: the NameNodes that run, by address. datanodes: the DataNodes that run, by name.
         secret: shared by all.
     """
@@ -54,13 +52,15 @@ class LocalCluster:
         processes: bool = False,
         heartbeat_s: float = QUICK_HEARTBEAT_S,
         namenodes: int = 1,
+        partitions: int = 1,
         **parameters: Any,
     ) -> None:
         self.secret = random_secrets.token_hex(16)
         self.namenode = ""
         self.namenodes: dict[str, Server] = {}
         self.datanodes: dict[str, Server] = {}
-        self._members = free_addresses(namenodes) if namenodes > 1 else []
+        addresses = free_addresses(namenodes * partitions) if namenodes * partitions > 1 else []
+        self._groups = [addresses[i : i + namenodes] for i in range(0, len(addresses), namenodes)]
         self._count, self._processes, self._heartbeat_s = datanodes, processes, heartbeat_s
         self._parameters = {**QUICK, **parameters}
         self._given = directory
@@ -96,10 +96,11 @@ class LocalCluster:
         return Client(self.namenode, self.secret, **options)
 
     def _start_namenodes(self) -> None:
-        for address in self._members or [""]:
-            self._launch_namenode(address or "127.0.0.1:0")
+        for group in self._groups or [["127.0.0.1:0"]]:
+            for address in group:
+                self._launch_namenode(address)
         self.namenodes = {server.wait_until_listening(): server for server in self.namenodes.values()}
-        self.namenode = ",".join(self.namenodes)
+        self.namenode = ";".join(map(",".join, self._groups or [list(self.namenodes)]))
 
     def start_namenode(self, address: str = "") -> None:
         """Start the NameNode, or the replica of an address, again, with what it stored."""
@@ -108,11 +109,11 @@ class LocalCluster:
         self.namenodes[address].wait_until_listening()
 
     def _launch_namenode(self, address: str) -> None:
-        name = f"namenode-{address.rpartition(':')[2]}" if self._members else "namenode"
-        store, members = self.directory / f"{name}.db", self._members
+        name = f"namenode-{address.rpartition(':')[2]}" if self._groups else "namenode"
+        store, members = self.directory / f"{name}.db", ";".join(map(",".join, self._groups))
         if self._processes:
             options = [text for parameter, value in self._parameters.items() for text in ("--set", f"{parameter}={value}")]
-            options += ["--members", ",".join(members)] if members else []
+            options += ["--members", members] if members else []
             arguments = ["namenode", "--listen", address, "--store", str(store), *options]
             self.namenodes[address] = ProcessServer("bloompy_fs", arguments, self.secret, name, self.directory)
         else:
@@ -128,16 +129,9 @@ class LocalCluster:
         """End the NameNode, or the replica of an address, without notice (kill -9, where it is a process)."""
         self.namenodes.pop(address or self.namenode).kill()
 
-    def leader(self) -> str:
-        """The address of the NameNode that leads: who answers. Raises FsTimeout if none does."""
-
-        async def ask() -> str:
-            async with Metadata(self.namenode.split(","), self.secret.encode(), _LEADER_S) as metadata:
-                await metadata.ask("exists", "/")
-                return metadata.leader
-
-        with start_blocking_portal() as portal:
-            return portal.call(ask)
+    def leader(self, partition: int = 0) -> str:
+        """The address of the NameNode that leads, of a partition: who answers. Raises FsTimeout if none does."""
+        return leader_of(self.namenode.split(";")[partition].split(","), self.secret.encode())
 
     def start_datanode(self, name: str) -> None:
         """Start a DataNode whose chunks are in the directory of this name."""

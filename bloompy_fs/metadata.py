@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import anyio
+from anyio.from_thread import start_blocking_portal
 
 from bloompy.errors import CallTimeout
 from bloompy.runtime.node import Node
@@ -103,3 +104,15 @@ class Metadata:
         while True:
             yield longer_s
             longer_s *= 2
+
+
+def leader_of(namenodes: Sequence[str], secret: bytes | None, timeout_s: float = 30.0) -> str:
+    """Who of some replicas leads; blocks until one answers. Raises FsTimeout if none does."""
+
+    async def ask() -> str:
+        async with Metadata(namenodes, secret, timeout_s) as metadata:
+            await metadata.ask("health", "/")
+            return metadata.leader
+
+    with start_blocking_portal() as portal:
+        return portal.call(ask)

@@ -95,6 +95,20 @@ def test_it_runs_in_one_process(files: list[Path], temporary: Path, monkeypatch:
     assert nothing_is_left(temporary)
 
 
+@pytest.mark.parametrize("options", [["--in-process"], pytest.param([], marks=pytest.mark.slow)], ids=["threads", "processes"])
+def test_killing_the_leader_of_three_namenodes_is_a_pause(
+    files: list[Path], temporary: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    done = CliRunner().invoke(main, ["demo", "--replicated", *options, *map(str, files)])
+    assert done.exit_code == 0, done.output
+    assert "3 NameNodes that are one" in done.output
+    assert done.output.count("another one leads, and writes were held up for") == 2
+    assert [text for text in TOLD[2:] if text not in done.output] == [], done.output
+    assert nothing_is_left(temporary)
+
+
 def test_a_missing_file_is_said_at_once() -> None:
     done = CliRunner().invoke(main, ["demo", "/no/such/file"])
     assert done.exit_code == 2

@@ -25,7 +25,8 @@ _EXIT_AFTER_SIGNAL = 128
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
 @click.option("--in-process", is_flag=True, help="Servers as threads of this process instead of processes, as in a notebook.")
-def demo(files: tuple[Path, ...], in_process: bool) -> None:
+@click.option("--replicated", is_flag=True, help="Three NameNodes that are one; the one that leads is killed as well, twice.")
+def demo(files: tuple[Path, ...], in_process: bool, replicated: bool) -> None:
     """Start a small cluster on this machine, and count the words of FILES in it while a part of it dies.
 
     Without FILES, of the source files of this Python's standard library. The cluster is a NameNode, three DataNodes, a
@@ -34,7 +35,7 @@ def demo(files: tuple[Path, ...], in_process: bool) -> None:
     """
     try:
         with _unwinding_at_sigterm():
-            run(files, in_process=in_process)
+            run(files, in_process=in_process, replicated=replicated)
     except KeyboardInterrupt:
         click.echo("\nstopped   interrupted; the cluster is gone")
         sys.exit(_EXIT_AFTER_SIGNAL + signal.SIGINT)
@@ -42,12 +43,13 @@ def demo(files: tuple[Path, ...], in_process: bool) -> None:
         raise click.ClickException(f"{type(error).__name__}: {error}") from error
 
 
-def run(files: Sequence[Path] = (), *, in_process: bool = False) -> None:
+def run(files: Sequence[Path] = (), *, in_process: bool = False, replicated: bool = False) -> None:
     """The demo, for notebooks and programs.
 
     Args:
         files: what is counted; by default the standard library's source files.
         in_process: servers as threads of this process.
+        replicated: three NameNodes that are one; the leader is killed while files are copied and while the job runs.
 
     Raises:
         click.ClickException, BloomError, OSError: something is not as it should be; the ends of the servers' logs were
@@ -55,10 +57,10 @@ def run(files: Sequence[Path] = (), *, in_process: bool = False) -> None:
     """
     started, screen = time.monotonic(), Screen()
     chosen = input_files(files)
-    with InProcess() if in_process else Processes() as cluster:
+    with InProcess(replicated) if in_process else Processes(replicated) as cluster:
         screen.done("cluster", f"{cluster.about}, {time.monotonic() - started:.1f} s")
         try:
-            Story(cluster, files, chosen, screen).tell()
+            Story(cluster, files, chosen, screen, replicated).tell()
         except Exception:
             click.echo(cluster.logs(), err=True)
             raise

@@ -21,6 +21,8 @@ REPLICATION = 2
 CHUNK_BYTES = 256 * 1024
 KILL_AT = 1 / 3
 """The part of the maps that is done when the DataNode is killed."""
+LEADER_KILL_AT = 1 / 2
+"""The part of the files that is copied when the leading NameNode is killed."""
 WAIT_S = 30.0
 _POLL_S = 0.1
 _WRITERS = 4
@@ -34,10 +36,13 @@ class Story:
         given: the files that the user named; none: the standard library.
         files: what is counted.
         screen: where it is told.
+        replicated: whether the NameNode is several that are one, and the leader is killed, too.
     """
 
-    def __init__(self, cluster: Cluster, given: Sequence[Path], files: Sequence[Path], screen: Screen) -> None:
-        self.cluster, self.screen = cluster, screen
+    def __init__(
+        self, cluster: Cluster, given: Sequence[Path], files: Sequence[Path], screen: Screen, replicated: bool = False
+    ) -> None:
+        self.cluster, self.screen, self.replicated = cluster, screen, replicated
         self.names = stored_names(files)
         self.what = "named by you" if given else f"of the standard library of Python {platform.python_version()}"
         self.killed_at: float | None = None
@@ -74,13 +79,15 @@ class Story:
             for _ in writers.map(lambda name: self.fs.put(str(self.names[name]), f"/input/{name}"), self.names):
                 done += 1
                 self.screen.moving("put", f"{done}/{len(self.names)} files")
+                if self.replicated and done == int(LEADER_KILL_AT * len(self.names)) + 1:
+                    self.kill_leader(f" after {done} of {len(self.names)} files")
         held = self.replicas()
         text = f"{len(self.names)} files {self.what}, {size / 1e6:.1f} MB: {len(held)} chunks, {REPLICATION} replicas of each"
         self.screen.done("put", f"{text}, {time.monotonic() - started:.1f} s")
         self.show_replicas(held)
 
     def count(self) -> int:
-        """Run wordcount over the input; kill a DataNode while it runs. Returns the number of the job."""
+        """Run wordcount over the input; kill servers while it runs. Returns the number of the job."""
         started = time.monotonic()
         job = import_module("bloompy_mr.ready.wordcount").make()
         root = f"fs://{self.cluster.namenode}"
@@ -97,7 +104,10 @@ class Story:
         self.cluster.check()
         self.screen.moving("job", f"map {status.maps_done}/{status.maps}  reduce {status.reduces_done}/{status.reduces}")
         if self.killed_at is None and status.maps_done >= KILL_AT * status.maps:
-            self.kill(f" after {status.maps_done} of {status.maps} maps")
+            when = f" after {status.maps_done} of {status.maps} maps"
+            self.kill(when)
+            if self.replicated:
+                self.kill_leader(when)
 
     def kill(self, when: str = "") -> None:
         """Kill the DataNode that holds most."""
@@ -106,6 +116,17 @@ class Story:
         how = self.cluster.kill_datanode(host)
         self.killed_at = time.monotonic()
         self.screen.done("kill", f"{how}{when}: {chunks} of {len(held)} chunks lose a replica")
+
+    def kill_leader(self, when: str) -> None:
+        """Kill the NameNode that leads, say how long it took until another one did a write, and start it again."""
+        leader = import_module("bloompy_fs.metadata").leader_of(self.cluster.namenode.split(","), self.cluster.secret.encode())
+        started = time.monotonic()
+        how = self.cluster.kill_namenode(leader)
+        self.fs.mkdir("/after")
+        paused_s = time.monotonic() - started
+        self.fs.rm("/after")
+        self.screen.done("kill", f"{how}{when}: another one leads, and writes were held up for {paused_s:.2f} s")
+        self.cluster.start_namenode(leader)
 
     def show_who(self, jobid: int) -> None:
         """Who ran what, and what had to run again."""
