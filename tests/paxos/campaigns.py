@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bloompy.sim import Faults, Simulation
 from bloompy.testing.histories import Recorder, linearizable, models
@@ -12,12 +12,16 @@ from tests.paxos.groups import ABC, Customer, Store, applied, eventually, group,
 from tests.paxos.judge import Judge
 
 UNTIL_S = 2.0
+"""Faults end."""
 CUSTOMERS = ("x", "y", "z")
 KEYS = ("k", "l")
 FAULTS = Faults.mix(
     drop=0.08, duplicate=0.08, delay=0.2, partitions=2, crashes=3, power_loss=0.5, down_s=(0, 1), pauses=1, pause_s=(0.01, 1),
     skew_s=0.5, drift=0.005, disk_errors=1, corrupt=0.01, until_s=UNTIL_S, spare=frozenset({*CUSTOMERS, "admin"}),
 )  # fmt: skip
+
+STEADY_CLOCKS = evolve(FAULTS, skew_s=0.0, drift=0.01)
+"""What leases assume."""
 
 
 @frozen
@@ -30,6 +34,7 @@ class Scenario:
         most_members: groups have 3 members, or sometimes so many.
         changes: how many members are added and removed, in some of the runs.
         power_failure: whether all nodes lose power at once at some moment.
+        lease_s: of the replicas; clocks must not be set then.
     """
 
     program: Any = Store
@@ -37,6 +42,7 @@ class Scenario:
     most_members: int = 5
     changes: int = 3
     power_failure: bool = True
+    lease_s: float = 0.0
 
     def __call__(self, sim: Simulation) -> None:
         _Run(self, sim).run()
@@ -48,11 +54,9 @@ class _Run:
         self.judge = Judge(sim)
         members = tuple("abcde"[: scenario.most_members]) if sim.chance(0.25) else ABC
         self.settings = {
-            "window": sim.choose((2, 3, 8)), "keep": sim.choose((3, 8, 1_000)), "lease_s": sim.choose((0.0, 0.0, 0.1)), "drift": 0.01, "batch_commands": 2,
-            "pulse_s": 0.1, "election_s": 0.3,
+            "window": sim.choose((2, 3, 8)), "keep": sim.choose((3, 8, 1_000)), "batch_commands": 2, "pulse_s": 0.1, "election_s": 0.3,
+            "lease_s": scenario.lease_s, "drift": 0.01,
         }  # fmt: skip
-        if self.settings["lease_s"]:  # no clock may be set then
-            self.settings["lease_s"] = 0.0 if sim.faults is not None and sim.faults.skew_s else self.settings["lease_s"]
         self.nodes = group(sim, members, scenario.program, **self.settings)
         self.recorder = Recorder(lambda: sim.now)
         self.acknowledged: set[tuple[str, int]] = set()

@@ -8,6 +8,8 @@ from bloompy.sim import Faults, Simulation
 from tests.paxos.groups import ABC, Customer, ballots, eventually, group, leader, leaders, one
 from tests.paxos.judge import Judge
 
+pytestmark = pytest.mark.bloompy(trace=False)
+
 FIVE = ("a", "b", "c", "d", "e")
 BOUND_S = 0.4
 """From the death of a leader to the next one, at default settings (the issue's figure)."""
