@@ -38,9 +38,9 @@ class _Request:
     command: Any
     answer: asyncio.Future[Any]
     ends: float
+    patience_s: float
     replica: str = ""
     sent: float = 0.0
-    patience_s: float = REPEAT_S
 
 
 class Requests:
@@ -88,7 +88,7 @@ class Requests:
             RequestRefused: with the error that the replicas answered.
         """
         number, self._next = self._next, self._next + 1
-        request = _Request(kind, command, self._loop.create_future(), self._loop.time() + self._timeout_s)
+        request = _Request(kind, command, self._loop.create_future(), self._loop.time() + self._timeout_s, REPEAT_S)
         self._waiting[number] = request
         try:
             self._send([(number, request)])

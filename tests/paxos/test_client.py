@@ -8,6 +8,7 @@ import time
 import pytest
 
 from bloompy.errors import TransportError, UsageError
+from bloompy_paxos import requests
 from bloompy_paxos.client import AsyncClient, Client
 from bloompy_paxos.errors import NoAnswer, RequestRefused
 from bloompy_paxos.status import Peer, Status
@@ -59,7 +60,8 @@ async def test_stale_reads_go_to_any_replica_and_say_nothing_of_the_leader() -> 
         assert (len(other.asked), leader.store) == (asked, {"x": 2})
 
 
-async def test_a_silent_replica_is_given_up_for_the_next_one_soon() -> None:
+async def test_a_silent_replica_is_given_up_for_the_next_one_which_gets_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "REPEAT_S", 3_600.0)
     async with FakeReplica() as leader, FakeReplica(leader) as silent, AsyncClient([silent.address, leader.address], SECRET) as client:
         client._requests._target = silent.address
         silent.mute = True
@@ -84,6 +86,7 @@ async def test_one_request_that_is_lost_is_repeated_though_others_are_answered()
         await client.put("w", 0)
         replica.drop = 1
         lost = asyncio.create_task(client.put("x", 1))
+        await asyncio.sleep(0)
         while not lost.done():
             await client.put("y", 2)
         assert replica.store == {"w": 0, "x": 1, "y": 2}
@@ -131,6 +134,19 @@ async def test_what_replicas_refuse_is_raised() -> None:
         replica.refuse = "EWHATEVER"
         with pytest.raises(RequestRefused, match="EWHATEVER"):
             await client.get("x")
+
+
+async def test_a_reply_to_another_client_is_none_to_this_one() -> None:
+    async with FakeReplica() as replica, AsyncClient([replica.address], SECRET) as client:
+        replica.mute = True
+        task = asyncio.create_task(client.get("x"))
+        while not replica.asked:
+            await asyncio.sleep(0.01)
+        row = replica.asked[0]
+        replica.node.send("reply", (row.client, replica.address, "of a client that was at this address", row.number, "", "wrong"))
+        await asyncio.sleep(0.05)
+        replica.mute = False
+        assert await task is None
 
 
 async def test_a_cancelled_request_is_waited_for_no_more() -> None:
