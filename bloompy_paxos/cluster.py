@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import random
 import secrets as random_secrets
-import socket
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from bloompy.tools.servers import ProcessServer, Server, ThreadServer, temporary_directory, wait_for
-from bloompy.transports.addresses import split_address
+from bloompy.tools.servers import ProcessServer, Server, ThreadServer, free_addresses, temporary_directory, wait_for
 from bloompy_paxos.client import Client
 from bloompy_paxos.directory import Group, load
 from bloompy_paxos.server import replica_server
 
-_HOST, _PORTS = "127.0.0.1", (20_000, 32_000)
 _ASK_S = 0.5
 
 
@@ -56,7 +52,7 @@ class LocalCluster:
         try:
             self.directory = Path(self._given or self._stack.enter_context(temporary_directory("bloompy-paxos-")))
             self.directory.mkdir(parents=True, exist_ok=True)
-            group = load(self.directory) or Group(tuple(_free_addresses(self._count)), random_secrets.token_hex(16))
+            group = load(self.directory) or Group(tuple(free_addresses(self._count)), random_secrets.token_hex(16))
             self.addresses, self.secret = list(group.replicas), group.secret or ""
             self._save()
             for address in self.addresses:
@@ -97,7 +93,7 @@ class LocalCluster:
 
     def add(self) -> str:
         """Start another replica, and have it take part; returns its address."""
-        (address,) = _free_addresses(1)
+        (address,) = free_addresses(1)
         self._launch(address, ())
         self.servers[address].wait_until_listening()
         with self.client() as client:
@@ -142,14 +138,3 @@ class LocalCluster:
 
     def _save(self) -> None:
         Group(tuple(self.addresses), self.secret).save(self.directory)
-
-
-def _free_addresses(count: int) -> list[str]:
-    """Addresses whose ports nobody uses, and that the system gives to no client while a replica is down."""
-    found: list[str] = []
-    while len(found) < count:
-        address = f"{_HOST}:{random.randrange(*_PORTS)}"
-        with suppress(OSError), socket.create_server(split_address(address)):
-            if address not in found:
-                found.append(address)
-    return found
