@@ -25,7 +25,7 @@ def groups(namenode: str | Sequence[Sequence[str]]) -> Groups:
     split = [group.split(",") for group in namenode.split(";")] if isinstance(namenode, str) else namenode
     found = tuple(tuple(address.strip() for address in group) for group in split)
     every = [address for group in found for address in group]
-    if not every or not all(found) or len(set(every)) < len(every):
+    if not all(every) or not all(found) or not found or len(set(every)) < len(every):
         raise UsageError(
             f"{namenode!r} does not say where the NameNodes are",
             hint='write "host:port", with "," between the replicas of one and ";" between partitions, each once',

@@ -20,9 +20,9 @@ from bloompy_fs.addresses import groups
 from bloompy_fs.chunkio import ReplicaFailed, read_chunk, write_chunk
 from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotFound
 from bloompy_fs.files import Chunk, Health, Holder, Member, Status
-from bloompy_fs.metadata import Metadata
 from bloompy_fs.operations import PAGE_LIMIT, REPLICATION_LIMIT
 from bloompy_fs.paths import join, name_of, normal, parent_of
+from bloompy_fs.routing import Routing
 from bloompy_fs.wire import Hop
 
 CHUNK_BYTES = 64 * 1024 * 1024
@@ -39,7 +39,7 @@ class AsyncClient:
     """A client of one file system; use it by `async with`.
 
     Args:
-        namenode: "host:port" of the NameNode; of several replicas, "host:port,host:port,…".
+        namenode: "host:port" of the NameNode; "," stands between those of replicas, ";" between partitions. Or a list of groups.
         secret: shared by the cluster.
         timeout_s: for a request to the NameNode with its retries, and for each frame of data.
         chunk_size: bytes of a chunk of the files written.
@@ -50,7 +50,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        namenode: str,
+        namenode: str | Sequence[Sequence[str]],
         secret: str | bytes | None = None,
         *,
         timeout_s: float = 30.0,
@@ -64,8 +64,7 @@ class AsyncClient:
         self.chunk_size, self.replication, self.host = chunk_size, replication, socket.gethostname()
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._timeout_s = timeout_s
-        (members,) = groups(namenode)
-        self._metadata = Metadata(members, self._secret, timeout_s)
+        self._metadata = Routing(groups(namenode), self._secret, timeout_s)
 
     async def __aenter__(self) -> Self:
         await self._metadata.__aenter__()

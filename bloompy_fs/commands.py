@@ -215,7 +215,9 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
 @fs.command("namenode")
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, metavar="HOST:PORT", help="Its address; port 0 takes any free one.")
 @click.option("--store", type=click.Path(dir_okay=False), required=True, help="File of the metadata, made if it is not there.")
-@click.option("--members", metavar="HOST:PORT,…", help="All NameNodes, this one too, if there are several that are one: 3 or 5.")
+@click.option(
+    "--members", metavar="HOST:PORT,…", help="All NameNodes, this one too: ',' between replicas (3 or 5), ';' between partitions."
+)
 @settings_option("A parameter of the NameNode, such as retention_s=15.")
 @secret_option
 @click.pass_context
@@ -224,8 +226,7 @@ def namenode_command(
 ) -> None:
     """Serve the metadata until Ctrl-C or SIGTERM."""
     log_to_stderr()
-    named = members.split(",") if members else ()
-    node = namenode_server(listen, store, secret or context.obj["secret"], members=named, **settings)
+    node = namenode_server(listen, store, secret or context.obj["secret"], members=members or (), **settings)
     node.run(lambda node: click.echo(f"NameNode listening on {node.address}"))
 
 

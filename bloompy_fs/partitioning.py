@@ -16,26 +16,19 @@ coordinator, partition 0, carries it out in a transaction (`transactions`).
 """
 
 from bloompy import agg, invariant, rule, scratch, table
-from bloompy.std.hashing import stable_hash
 from bloompy_fs.namenode import NameNode
-from bloompy_fs.namespace import ROOT
 from bloompy_fs.operations import OWN_SESSIONS, WRITES
 from bloompy_fs.paths import ancestors, join, name_of, parent_of
+from bloompy_fs.placement import COORDINATOR, partition_of
+from bloompy_fs.protocol import REMOTE
 
-COORDINATOR = 0
 TRANSACTIONS = "transactions"
 """The session of what partitions propose of transactions."""
 RETURNED = "returned"
 """The session of what they propose of chunks given back."""
 FORGET = "forget"
 """Session and name of the proposal to forget transactions that have ended."""
-REMOTE = "EREMOTE"
 ANYWHERE = frozenset({"datanodes", "health"})
-
-
-def partition_of(fid: int, partitions: int) -> int:
-    """The partition with the files of a directory, from its number; this one function for servers and clients."""
-    return stable_hash(fid) % partitions
 
 
 def above(path: str) -> tuple[str, ...]:
@@ -132,7 +125,8 @@ class Partitioning(NameNode):
         self.site <= ((w.session, w.reqid, COORDINATOR, "") for w in self.whole)
         self.site <= ((x.session, x.reqid, COORDINATOR, "") for x in self.crossing)
         # site(S, R, Partition of F) :- coming(S, R, ls, P), on_directory(S, R, F).
-        self.site <= ((c.session, c.reqid, partition_of(d.fid, len(self.partitions)), c.path) for c in self.coming for d in self.on_directory
+        self.site <= ((c.session, c.reqid, partition_of(d.fid, len(self.partitions)), c.path)
+                      for c in self.coming for d in self.on_directory
                       if c.op == "ls" and d.session == c.session and d.reqid == c.reqid)
         # site(S, R, B) :- aim(S, R), on_directory(S, R), not whole(S, R), goal_nearest(S, R, B).      (it fails, and there they know how)
         self.site <= ((g.session, g.reqid, g.partition, "") for g in self.goal_nearest

@@ -1,8 +1,13 @@
-"""Where replicas go. Pure functions, fit for rules."""
+"""Where replicas go, chunks are at home, and names belong. Pure functions, fit for rules."""
 
 from __future__ import annotations
 
 from zlib import crc32
+
+from bloompy.std.hashing import stable_hash
+
+COORDINATOR = 0
+"""The partition that carries out what concerns several."""
 
 
 def spread(what: object, node: str) -> int:
@@ -11,6 +16,11 @@ def spread(what: object, node: str) -> int:
     The nodes least in this order hold a chunk: load is even without counting it, and few chunks move when a node comes.
     """
     return crc32(f"{what} {node}".encode("utf-8", "surrogatepass"))
+
+
+def partition_of(fid: int, partitions: int) -> int:
+    """The partition with the files of a directory, from its number; this one function for servers and clients."""
+    return stable_hash(fid) % partitions
 
 
 def home_of(chunk: int, partitions: int) -> int:

@@ -2,6 +2,9 @@
 
 from bloompy import Bloom, channel
 
+REMOTE = "EREMOTE"
+"""The code of an answer that says which partition a request belongs to, and the directory by which it does, or ""."""
+
 
 class Protocol(Bloom):
     """A client's side as it stands; the NameNode adds its rules.

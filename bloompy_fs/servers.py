@@ -20,8 +20,9 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from bloompy.errors import BloomError, UsageError
 from bloompy.runtime.node import Node
+from bloompy.std.hashing import stable_hash
 from bloompy.transports.addresses import is_unspecified, join_address, split_address
-from bloompy_fs.addresses import groups
+from bloompy_fs.addresses import Groups, groups
 from bloompy_fs.chunkstore import ChunkStore, Identity
 from bloompy_fs.datanode import DataNode
 from bloompy_fs.dataplane import DataPlane, Events
@@ -45,38 +46,55 @@ def namenode_server(
     store: str | os.PathLike[str] | None,
     secret: str | bytes | None = None,
     *,
-    members: Sequence[str] = (),
+    members: str | Sequence[str] | Sequence[Sequence[str]] = (),
     **parameters: Any,
 ) -> Node[Any]:
-    """A NameNode, or a replica of one, ready to be entered or run.
+    """A NameNode, a replica or a partition of one, ready to be entered or run.
 
     Args:
         listen: "host:port"; for a replica, by which all others reach it, for good.
         store: path of its durable tables; None keeps nothing over a restart, and is refused for a replica: what it has promised
             must not be forgotten. The store of a replica belongs to its address.
         secret: shared by the cluster; compulsory for any host but loopback.
-        members: addresses of all replicas, this one too, the same at each of them; none: there is one NameNode.
-        **parameters: of `NameNode` or `ReplicatedNameNode`.
+        members: addresses of all replicas, this one too, the same at each of them; none: there is one NameNode. Of several partitions
+            the members of each, in the order that all are given, partition 0 first; or as one text, as `addresses.groups` takes it.
+        **parameters: of the program: `NameNode`, `ReplicatedNameNode`, `PartitionedNameNode` or `ReplicatedPartition`.
 
     Raises:
-        UsageError: for a replica without a store, or that is not among the members.
+        UsageError: for a replica or partition without a store, or that is not among the members.
     """
-    parameters.setdefault("cluster_id", random_secrets.token_hex(8))
     if not members:
+        parameters.setdefault("cluster_id", random_secrets.token_hex(8))
         return Node(NameNode(**parameters), listen=listen, store=store, secret=secret)
     if store is None:
         raise UsageError(f"the replica at {listen} has no store", hint="give it one: it must not forget what it has promised")
-    (group,) = groups([members])
-    if listen not in group:
-        raise UsageError(f"{listen} is not among the members {', '.join(group)}", hint="name all replicas, this one too")
-    return Node(ReplicatedNameNode(members=group, **parameters), listen=listen, store=store, secret=secret)
+    every = groups(members if isinstance(members, str) or not isinstance(members[0], str) else [members])  # type: ignore[list-item]
+    number = next((number for number, group in enumerate(every) if listen in group), None)
+    if number is None:
+        named = "; ".join(map(", ".join, every))
+        raise UsageError(f"{listen} is not among the members {named}", hint="name all replicas, this one too")
+    return Node(_member(every, number, parameters), listen=listen, store=store, secret=secret)
+
+
+def _member(every: Groups, number: int, parameters: dict[str, Any]) -> NameNode:
+    """The program of a member of a group."""
+    group = every[number]
+    if len(every) == 1:
+        parameters.setdefault("cluster_id", random_secrets.token_hex(8))
+        return ReplicatedNameNode(members=group, **parameters)
+    from bloompy_fs.partitioned import PartitionedNameNode, ReplicatedPartition  # few need these rules, which take time to compile
+
+    parameters.setdefault("cluster_id", f"{stable_hash(every):016x}")  # the same for all
+    if len(group) == 1:
+        return PartitionedNameNode(partition=number, partitions=every, **parameters)
+    return ReplicatedPartition(members=group, partition=number, partitions=every, **parameters)
 
 
 class DataNodeServer:
     """A DataNode; use it by `async with`.
 
     Args:
-        namenode: "host:port" of the NameNode; of several replicas, "host:port,host:port,…".
+        namenode: "host:port" of the NameNode; "," stands between those of replicas, ";" between partitions.
         directory: where chunks are kept, made if it is not there. It belongs to one DataNode of one cluster.
         listen: "host:port" for rules and, at any free port, data.
         secret: shared by the cluster; compulsory for any host but loopback.
@@ -247,5 +265,3 @@ class DataNodeServer:
 
 def _bytes(secret: str | bytes | None) -> bytes | None:
     return secret.encode() if isinstance(secret, str) else secret
-
-

@@ -24,8 +24,9 @@ coordinator first, so those in conflict are put into one order there, and none w
 from bloompy import agg, channel, invariant, param, periodic, rule, scratch, table
 from bloompy_fs.moving import Moving
 from bloompy_fs.operations import paths_written
-from bloompy_fs.partitioning import COORDINATOR, FORGET, RETURNED, TRANSACTIONS
+from bloompy_fs.partitioning import FORGET, RETURNED, TRANSACTIONS
 from bloompy_fs.paths import ancestors, is_under
+from bloompy_fs.placement import COORDINATOR
 from bloompy_fs.sessions import OWN
 from bloompy_fs.shares import DECIDE, END, PREPARE, STEPS, share_fault
 
@@ -100,7 +101,8 @@ class Transactions(Moving):
         self.step_queued <= ((q.index, q.reqid // STEPS) for q in self.queue if q.session == TRANSACTIONS
                              and not (q.reqid % STEPS == PREPARE and (TRANSACTIONS, q.reqid) in self.answered))
         # blocked(I) :- step_queued(I, X), step_queued(J, X), J < I.
-        self.blocked <= ((later.index,) for later in self.step_queued for s in self.step_queued if s.tx == later.tx and s.index < later.index)
+        self.blocked <= ((later.index,) for later in self.step_queued for s in self.step_queued
+                         if s.tx == later.tx and s.index < later.index)
         # blocked(I) :- step_queued(I, X), queue(J), J began X here.
         self.blocked <= ((s.index,) for s in self.step_queued for q in self.queue
                          if q.index == s.tx // len(self.partitions) and self.partition == COORDINATOR)
@@ -121,7 +123,8 @@ class Transactions(Moving):
         # part(X, every partition, Op, P, Args) :- begins(X, S, R, Op, P, Args), whole(S, R).
         self.part <= ((b.tx, number, b.op, b.path, b.args) for b in self.begins if (b.session, b.reqid) in self.whole
                       for number in range(len(self.partitions)))
-        # part(X, A, give, P, T), part(X, B, take, T, P) :- begins(X, S, R, P), crossing(S, R), nearest(S, R, A), goal_nearest(S, R, B), aim(S, R, T).
+        # part(X, A, give, P, T), part(X, B, take, T, P) :- begins(X, S, R, P), crossing(S, R), nearest(S, R, A),
+        #                                                   goal_nearest(S, R, B), aim(S, R, T).
         moves = ((b.tx, h.partition, g.partition, b.path, t.path, b.args[2])
                  for b in self.begins for x in self.crossing for h in self.nearest for g in self.goal_nearest for t in self.aim
                  if x.session == b.session and x.reqid == b.reqid and h.session == b.session and h.reqid == b.reqid
@@ -307,7 +310,8 @@ class Transactions(Moving):
                            (r.commit, r.time, r.cargo if s.op == "take" else (), ""))
                           for c in self.concluded for r in self.ruling for s in self.share for o in self.oldest for x in self.leads
                           if r.tx == c.tx and s.tx == c.tx and s.partition != self.partition for address in self.partitions[s.partition])
-        # instruct(@A, 3 X + 1, Oldest, decide, ...) @async :- retry(), owing(X, P), decision(X, ...), share(X, P, Op), member(P, A), oldest(), leads().
+        # instruct(@A, 3 X + 1, Oldest, decide, ...) @async :-
+        #     retry(), owing(X, P), decision(X, ...), share(X, P, Op), member(P, A), oldest(Oldest), leads().
         self.instruct <~ ((address, STEPS * d.tx + DECIDE, o.tx, "decide", "/",
                            (d.commit, d.time, d.cargo if s.op == "take" else (), ""))
                           for t in self.retry for w in self.owing for d in self.decision for s in self.share for o in self.oldest

@@ -8,8 +8,7 @@ from typing import Any
 from bloompy.errors import CallTimeout
 from bloompy.sim import SimNode, Simulation
 from bloompy_fs.partitioned import PartitionedNameNode, ReplicatedPartition
-from bloompy_fs.partitioning import REMOTE
-from bloompy_fs.protocol import Protocol
+from bloompy_fs.protocol import REMOTE, Protocol
 
 from .model import Fault, Model
 from .test_namespace_random import shown

@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 
 from bloompy.sim import Decision, Schedule, SimNode, Simulation
-from bloompy_fs.partitioning import partition_of
+from bloompy_fs.placement import partition_of
 from bloompy_fs.transactions import UNREACHED
 
 from .partitions import Session, at_rest, join, start, tree
