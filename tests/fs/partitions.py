@@ -20,7 +20,7 @@ STATE = ("inode", "fchunk", "answered", "transaction", "share", "decision", "pre
 
 
 def addresses(partitions: int, members: int = 1) -> tuple[tuple[str, ...], ...]:
-    """"p0", "p1", … of one node each, or "p0a", "p0b", …."""
+    """ "p0", "p1", … of one node each, or "p0a", "p0b", …."""
     return tuple(tuple(f"p{i}{letter}" for letter in "abcde"[:members]) if members > 1 else (f"p{i}",) for i in range(partitions))
 
 

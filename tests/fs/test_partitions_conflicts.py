@@ -57,10 +57,10 @@ def expected(requests: tuple[tuple[Any, ...], ...]) -> tuple[list[Any], Any]:
     return found, model.tree()
 
 
-def at_once(sim: Simulation, one: tuple[Any, ...], other: tuple[Any, ...], partitions: int) -> None:
+def at_once(sim: Simulation, one: tuple[Any, ...], other: tuple[Any, ...], partitions: int, members: int = 1) -> None:
     """Two clients, a request each."""
-    start(sim, partitions, clients=2)
-    sessions = [Session(sim[name], partitions) for name in ("c0", "c1")]
+    start(sim, partitions, clients=2, members=members)
+    sessions = [Session(sim[name], partitions, members) for name in ("c0", "c1")]
 
     async def begin() -> None:
         model = Model()
@@ -85,6 +85,11 @@ def of_two_drawn(sim: Simulation) -> None:
     at_once(sim, sim.choose(REQUESTS), sim.choose(REQUESTS), sim.choose((2, 3)))
 
 
+def of_two_drawn_at_groups(sim: Simulation) -> None:
+    """Any two requests, to partitions of three replicas."""
+    at_once(sim, sim.choose(REQUESTS), sim.choose(REQUESTS), 2, members=3)
+
+
 def test_two_requests_at_once_are_one_after_the_other() -> None:
     campaign(of_two_drawn, runs=20, faults=Faults(delay=0.5), first_seed=1).check(every_kind=False)
 
@@ -97,6 +102,7 @@ def test_every_two_requests(one: Any) -> None:
 
 
 @pytest.mark.slow
-def test_two_requests_at_once_under_faults() -> None:
+@pytest.mark.parametrize(("test", "runs"), [(of_two_drawn, 2_000), (of_two_drawn_at_groups, 300)])
+def test_two_requests_at_once_under_faults(test: Any, runs: int) -> None:
     mix = Faults.mix(drop=0.1, duplicate=0.1, crashes=3, power_loss=0.5, spare=frozenset({"c0", "c1"}), until_s=5.0)
-    campaign(of_two_drawn, runs=2_000, faults=mix, first_seed=1).check()
+    campaign(test, runs=runs, faults=mix, first_seed=1).check()

@@ -71,9 +71,9 @@ async def work(sim: Simulation, session: Session, model: Model) -> None:
             chunks.append(result[0])
 
 
-def same_as_one(sim: Simulation, partitions: int, members: int = 1) -> None:
+def same_as_one(sim: Simulation, partitions: int, members: int = 1, **options: Any) -> None:
     """A client's whole work, and the tables at the end."""
-    start(sim, partitions, members=members)
+    start(sim, partitions, members=members, **options)
     session, model = Session(sim["c0"], partitions, members), Model()
     task = sim.spawn(work(sim, session, model))
     sim.run_until(task.done, limit_s=120)
@@ -95,8 +95,8 @@ def on_three(sim: Simulation) -> None:
 
 
 def on_groups(sim: Simulation) -> None:
-    """Two partitions of three replicas each."""
-    same_as_one(sim, 2, 3)
+    """Two partitions of three replicas each, which soon need snapshots when they have missed something."""
+    same_as_one(sim, 2, 3, keep=10)
 
 
 def test_one_partition_is_a_namenode() -> None:
