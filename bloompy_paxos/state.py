@@ -127,7 +127,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         self.asking <+- (((r.session, r.number), r.client, r.command) for r in self.led if r.kind == "read")
         # query((S, N), Command) :- asking((S, N), _, Command), log.readable((S, N)); request(S, N, stale, Command).
         self.query <= ((x.id, a.command) for x in self.log.readable for a in self.asking if a.request == x.id)
-        self.query <= (((r.session, r.number), r.command) for r in self.request if r.kind == "stale")
+        self.query <= (((r.session, r.number), r.command) for r in self.request if r.kind == "stale" and self.fits(r.kind, r.command))
         # reply(@C, me, S, N, "", R) @async :- query((S, N)), result((S, N), R), asking((S, N), C) or request(C, S, N, stale).
         self.reply <~ ((a.client, self.me, q.request[0], q.request[1], "", self.result.get(q.request, (q.request, None)).result)
                        for q in self.query for a in self.asking if a.request == q.request)

@@ -11,7 +11,7 @@ from bloompy.testing.histories import Recorder, linearizable, models
 from tests.paxos.groups import ABC, Customer, Store, applied, eventually, group, leaders, one
 from tests.paxos.judge import Judge
 
-UNTIL_S = 2.0
+UNTIL_S = 1.5
 """Faults end."""
 CUSTOMERS = ("x", "y", "z")
 KEYS = ("k", "l")
@@ -38,7 +38,7 @@ class Scenario:
     """
 
     program: Any = Store
-    operations: int = 20
+    operations: int = 16
     most_members: int = 5
     changes: int = 3
     power_failure: bool = True
@@ -53,9 +53,9 @@ class _Run:
         self.scenario, self.sim = scenario, sim
         self.judge = Judge(sim)
         members = tuple("abcde"[: scenario.most_members]) if sim.chance(0.25) else ABC
+        window, keep = sim.choose(((2, 3), (3, 8), (8, 3), (8, 1_000)))
         self.settings = {
-            "window": sim.choose((2, 3, 8)), "keep": sim.choose((3, 8, 1_000)), "batch_commands": 2, "pulse_s": 0.1, "election_s": 0.3,
-            "lease_s": scenario.lease_s, "drift": 0.01,
+            "window": window, "keep": keep, "batch_commands": 2, "pulse_s": 0.1, "election_s": 0.3, "lease_s": scenario.lease_s,
         }  # fmt: skip
         self.nodes = group(sim, members, scenario.program, **self.settings)
         self.recorder = Recorder(lambda: sim.now)
@@ -72,7 +72,7 @@ class _Run:
             self.busy += 1
             sim.spawn(self._change_members)
         if self.scenario.power_failure and sim.chance(0.2):
-            sim.at(sim.integer(0, 20) / 10, self._power_failure)
+            sim.at(sim.integer(0, 15) / 10, self._power_failure)
         sim.run(until=UNTIL_S)
         sim.calm()
         eventually(sim, lambda: not self.busy, 30, "all requests are answered when all faults have ended")
@@ -87,7 +87,7 @@ class _Run:
 
     async def _work(self, customer: Customer, todo: Any) -> None:
         for function, key, number in todo:
-            await self.sim.sleep(self.sim.integer(0, 100) / 500)
+            await self.sim.sleep(self.sim.integer(0, 100) / 1_000)
             argument = (key, number) if function == "put" else key
             command = (function, key, number) if function == "put" else (function, key)
             with self.recorder.operation(customer.name, function, argument) as operation:

@@ -113,7 +113,8 @@ class Judge:
             self._backed.add(slot)
             members = self.members_of(slot)
             behind = [ballot for (one, ballot), said in self.voters.items()
-                      if one == slot and 2 * len(said & set(members)) > len(members) and self.values.get((slot, ballot)) == value]  # fmt: skip
+                      if one == slot and 2 * len(said & set(members)) > len(members)
+                      and self.values.get((slot, ballot)) == value]  # fmt: skip
             assert behind, f"{at} takes slot {slot} for decided without a majority of {members}: {self.votes(slot)}"
 
     def votes(self, slot: Slot) -> dict[Any, set[str]]:
