@@ -32,7 +32,7 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
 
     members: tuple[str, ...] = param(())
     pulse_s = param(0.05)
-    election_s = param(0.15)
+    election_s = param(0.25)
     window = param(8)
     keep = param(1_000)
     lease_s = param(0.0)

@@ -30,8 +30,8 @@ class Messages(Bloom):
     """
 
     members: tuple[str, ...] = param(())
-    pulse_s = param(0.05)
-    election_s = param(0.15)
+    pulse_s = param(0.04)
+    election_s = param(0.12)
     window = param(8)
     batch_commands = param(1_000)
     batch_bytes = param(1_000_000)

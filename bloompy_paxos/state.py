@@ -42,8 +42,8 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     """
 
     members: tuple[str, ...] = param(())
-    pulse_s = param(0.05)
-    election_s = param(0.15)
+    pulse_s = param(0.04)
+    election_s = param(0.12)
     window = param(8)
     keep = param(1_000)
     lease_s = param(0.0)
