@@ -188,8 +188,8 @@ class Sessions(Protocol):
         # response(@C, me, S, R, Code, V) @async :- verdict(S, R, Code, V), owed(S, R, C).
         self.response <~ ((o.client, self.me, v.session, v.reqid, v.code, v.result) for v in self.verdict for o in self.owed
                           if o.session == v.session and o.reqid == v.reqid)
-        # held(S, R, C, Since) @next :- owed(S, R, C, Since), not verdict(S, R).
-        self.held <+ (o for o in self.owed if (o.session, o.reqid) not in self.verdict)
+        # held(S, R, C, Since) @next :- owed(S, R, C, Since), not verdict(S, R), not held(S, R, C).
+        self.held <+ (o for o in self.owed if (o.session, o.reqid) not in self.verdict and (o.session, o.reqid, o.client) not in self.held)
         self.held <- (h for h in self.held if (h.session, h.reqid) in self.verdict)
         # del held(S, R, C) @next :- session_sweep(Now), held(S, R, C, Since), Now - Since > Sweep.      (it was never decided)
         self.held <- (h for t in self.session_sweep for h in self.held if t.time - h.since > self.session_sweep_s)

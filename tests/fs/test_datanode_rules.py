@@ -176,3 +176,120 @@ def test_a_chunk_that_is_gone_is_said_to_be_though_it_was_never_reported() -> No
     assert node.beat() == {5: (10, "ok")}
     node.tick()
     assert not len(node.program.gone)
+
+
+# -- several NameNodes
+
+
+class Several(SteppedDataNode):
+    """A DataNode with a NameNode of three replicas "n0" to "n2", and another one, "x"."""
+
+    def __init__(self, **options: Any) -> None:
+        self.groups = (("n0", "n1", "n2"), ("x",))
+        self.program = DataNode("me:1", namenodes=self.groups, node="d0", incarnation=7, data="me:2", host="h", heartbeat_s=3.0, **options)
+        self.now, self.acks = 100.0, 0
+        self.numbers = {}
+        self.tick()
+
+    def greet(self, nn: str, ballot: tuple[Any, ...] = (), incarnation: int = 7, registration: str = "1.5") -> None:
+        self.acks += 1
+        self.program.heartbeat_ack.insert(("me:1", nn, "d0", incarnation, self.acks, registration, "cluster", ballot))
+        self.tick()
+        self.tick()
+
+    def told(self) -> dict[str, set[int]]:
+        """The chunks reported with the next heartbeat, by NameNode."""
+        found: dict[str, set[int]] = {}
+        for row in self.tick(3.0).get("report", ()):
+            found.setdefault(row[0], set()).add(row[4])
+        return found
+
+    def order(self, nn: str, ballot: tuple[Any, ...], chunk: int = 1) -> bool:
+        """Whether an order of a NameNode is obeyed."""
+        self.program.command.insert(("me:1", nn, "delete", chunk, "", ballot))
+        obeyed = bool(self.program.tick(self.now).inserted.get("order"))
+        self.tick()
+        return obeyed
+
+    def ballots(self) -> dict[str, tuple[Any, ...]]:
+        """What the next heartbeats say of the ballots that this DataNode has settled under, by NameNode."""
+        self.tick(3.0)
+        return {row[0]: row[10] for row in self.tick(3.0)["heartbeat"]}
+
+
+def test_each_namenode_is_told_until_it_has_acknowledged() -> None:
+    node = Several()
+    node.program.local.insert((1, 10, "ok"))
+    node.greet("n0")
+    node.greet("n1", registration="8.8")
+    assert node.told() == {"n0": {1}, "n1": {1}}
+    node.program.report_ack.insert(("me:1", "n0", "d0", 1, node.numbers[1, 10, "ok"], "1.5", 10, "ok"))
+    node.tick()
+    assert node.told() == {"n1": {1}}
+
+
+def test_a_namenode_that_is_silent_for_long_is_forgotten_and_meets_another_incarnation() -> None:
+    node = Several(forget_s=10.0)
+    node.program.local.insert((1, 10, "ok"), (2, 10, "ok"))
+    node.greet("n0")
+    node.greet("n1")
+    node.program.local.delete(2)
+    node.program.vanished.insert((2,), (3,))
+    node.tick()
+    for _ in range(4):
+        node.tick(3.0)
+        node.greet("n0")
+    assert {row.nn for row in node.program.member} == {"n0"}
+    for name in ("said", "gone", "acked", "settled"):
+        assert {row.nn for row in getattr(node.program, name)} <= {"n0"}, name
+    beats = {row[0]: row[2] for row in node.tick(3.0)["heartbeat"]}
+    assert beats == {"n0": 7, "n1": 8, "n2": 7, "x": 7}
+    node.greet("n1")  # a late one, for the incarnation that it has forgotten
+    assert "n1" not in node.program.member
+    node.greet("n1", incarnation=8, registration="1.9")
+    assert node.told()["n1"] == {1}
+
+
+def test_orders_of_a_group_count_by_the_greatest_ballot_heard() -> None:
+    node = Several()
+    for nn in ("n0", "n1", "x"):
+        node.greet(nn)
+    assert node.order("n0", (1, "n0"))
+    node.greet("n1", (2, "n1"))
+    assert not node.order("n0", (1, "n0"), chunk=2)
+    assert node.order("n1", (2, "n1"), chunk=2)
+    assert node.order("x", (1, "x"), chunk=3)
+    assert not node.order("n2", (9, "n2"), chunk=4)  # it has not registered here
+
+
+def test_an_order_that_is_being_carried_out_is_not_begun_again() -> None:
+    node = Several()
+    node.greet("n0")
+    assert node.order("n0", (1, "n0"))
+    assert not node.order("n0", (1, "n0"))
+    node.program.done.insert(("delete", 1, ""))
+    node.tick()
+    node.tick()
+    assert node.order("n0", (1, "n0"))
+
+
+def test_it_has_settled_when_all_that_was_deleted_before_has_been_told() -> None:
+    node = Several()
+    node.program.local.insert((1, 10, "ok"))
+    node.greet("n0", (1, "n0"))
+    node.tick(3.0)
+    node.program.report_ack.insert(("me:1", "n0", "d0", 1, node.numbers[1, 10, "ok"], "1.5", 10, "ok"))
+    node.tick()
+    assert node.ballots()["n0"] == (1, "n0")
+    node.order("n0", (1, "n0"))
+    node.greet("n0", (4, "n0"))
+    assert node.ballots()["n0"] == (1, "n0")  # the deletion goes on
+    node.program.local.delete(1)
+    node.program.vanished.insert((1,))
+    node.program.done.insert(("delete", 1, ""))
+    node.tick()
+    assert node.ballots()["n0"] == (1, "n0")  # it has not been told
+    node.program.report_ack.insert(("me:1", "n0", "d0", 1, node.numbers[1, 0, "gone"], "1.5", 0, "gone"))
+    node.tick()
+    assert node.ballots()["n0"] == (4, "n0")
+    assert node.ballots()["x"] == ()

@@ -49,7 +49,7 @@ def decrees_of(steps: list[tuple[Any, ...]]) -> tuple[list[Any], Stepped]:
 
 def check(steps: list[tuple[Any, ...]], batches: list[tuple[int, int]]) -> None:
     decided, first = decrees_of(steps)
-    second = Stepped(datanodes=1, session_retention_s=1.0, session_sweep_s=1e9)
+    second = Stepped(session_retention_s=1.0, session_sweep_s=1e9)
     second.now = 5.0
     turn = 0
     while decided:

@@ -270,6 +270,59 @@ def test_a_datanode_of_another_cluster_does_not_join() -> None:
     assert tick.sent["heartbeat_ack"] == [("s:1", "nn", "stranger", 1, 1, "", "cluster", ())]
 
 
+def test_nothing_is_condemned_before_all_datanodes_obey() -> None:
+    """What an earlier leader has had deleted may not have been reported yet."""
+    cluster = Replicated()
+    cluster.second()
+    chunk = cluster.file("/f", 1, "d0", "d1")
+    cluster.namenode.heard.upsert(*[(row.node, row.seen, row.free, row.used, ()) for row in cluster.namenode.heard if row.node == "d3"])
+    cluster.alive.remove("d3")
+    assert [cluster.second() for _ in range(3)] == [[]] * 3
+    cluster.alive.add("d3")
+    orders = [order for _ in range(2) for order in cluster.second()]
+    assert {(kind, number) for _, kind, number, _ in orders} == {("delete", chunk)}
+    assert len({node for node, *_ in orders}) == 1
+
+
+def test_what_an_earlier_ballot_condemned_counts_again() -> None:
+    cluster = Replicated()
+    cluster.second()
+    chunk = cluster.file("/f", 2, "d0", "d1")
+    cluster.namenode.condemned.insert(("d0", chunk, (0, "nn")))
+    cluster.tick()
+    assert cluster.holders("/f") == ["d1"]
+    assert cluster.second() == []
+    assert cluster.holders("/f") == ["d0", "d1"]
+
+
+def test_a_chunk_is_of_no_file_only_when_its_number_has_been_applied() -> None:
+    cluster = Replicated()
+    cluster.second()
+    cluster.ask("create", "/f", 1)
+    cluster.report("d0", 2, LENGTH)  # another replica has decided 2 already
+    cluster.tick()
+    assert [cluster.second() for _ in range(3)] == [[]] * 3
+    cluster.namenode.decided.insert((2, "t", 1, 1, "mkdir", "/d", (), cluster.now))
+    cluster.tick()
+    assert ("d0", "delete", 2, "") in cluster.second() + cluster.second()
+
+
+def test_what_a_writer_claims_is_believed_until_a_report_is_overdue() -> None:
+    cluster = Replicated(claim_s=3.0)
+    cluster.second()
+    cluster.ask("create", "/f", 2)
+    chunk, _ = cluster.ask("addchunk", "/f", "nowhere", ())
+    cluster.ask("commit", "/f", chunk, LENGTH, ("d0", "d1"))
+    cluster.report("d1", chunk, LENGTH)
+    for _ in range(3):
+        assert cluster.holders("/f") == ["d0", "d1"]
+        cluster.tick(0.9)
+    cluster.second()
+    cluster.second()
+    assert cluster.holders("/f") == ["d1"]
+    assert not len(cluster.namenode.claim)
+
+
 def test_streams_from_one_source_are_bounded_and_the_rarest_chunks_go_first() -> None:
     cluster = Replicated(streams_per_source=3, repair_s=1.0)
     cluster.second()

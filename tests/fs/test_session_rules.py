@@ -71,6 +71,56 @@ def test_sessions_of_silent_clients_are_forgotten() -> None:
     assert {row.session for row in stepped.namenode.answered} == {"lively"}
 
 
+def test_a_session_that_was_heard_since_is_not_forgotten() -> None:
+    stepped = Stepped()
+    stepped.ask("mkdir", "/a", session="s")
+    (known,) = stepped.namenode.session
+    stepped.namenode.decided.insert((2, "", 0, 0, "expire", "/", (("s", known.seen - 1.0),), stepped.now))
+    stepped.settle()
+    assert {row.session for row in stepped.namenode.session} == {"s"}
+    stepped.namenode.decided.insert((3, "", 0, 0, "expire", "/", (("s", known.seen),), stepped.now))
+    stepped.settle()
+    assert (len(stepped.namenode.session), len(stepped.namenode.answered)) == (0, 0)
+
+
+def test_what_is_decided_again_after_its_client_has_acknowledged_it_is_not_applied() -> None:
+    stepped = Stepped()
+    stepped.ask("mkdir", "/a")
+    stepped.ask("rm", "/a", True)
+    stepped.send("s", "create", "/f", 1, acked=3)
+    stepped.settle()
+    stepped.namenode.decided.insert((9, "s", 1, 1, "mkdir", "/a", (), stepped.now))
+    stepped.settle()
+    assert "/a" not in stepped.namenode.fqpath
+    assert sorted(row.reqid for row in stepped.namenode.answered) == [3]
+
+
+def test_a_request_that_came_too_early_does_not_change_what_is_applied() -> None:
+    """A malformed request of the same number comes in the tick of the decree."""
+    stepped = Stepped()
+    stepped.namenode.decided.insert((1, "s", 1, 1, "mkdir", "/a", (), stepped.now))
+    stepped.send("s", "mkdir", "no path", reqid=1)
+    stepped.settle()
+    assert "/a" in stepped.namenode.fqpath
+    assert [tuple(row) for row in stepped.namenode.answered] == [("s", 1, "", (1,))]
+
+
+@pytest.mark.parametrize("op", ["expire", "found"])
+def test_clients_cannot_ask_for_what_a_namenode_proposes_by_itself(op: str) -> None:
+    assert Stepped().outcome(op, "/") == ("ENOSYS", ())
+
+
+def test_who_was_never_answered_is_forgotten() -> None:
+    stepped = Stepped(session_sweep_s=10.0)
+    stepped.namenode.held.insert(("s", 1, "s:1", stepped.now))
+    stepped.tick(9.0)
+    stepped.tick()
+    assert len(stepped.namenode.held) == 1
+    stepped.tick(11.0)
+    stepped.tick()
+    assert not len(stepped.namenode.held)
+
+
 @pytest.mark.parametrize(
     ("op", "path", "args", "code"),
     [
