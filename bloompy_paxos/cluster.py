@@ -11,7 +11,7 @@ from typing import Any, Self
 from bloompy.tools.servers import ProcessServer, Server, ThreadServer, free_addresses, temporary_directory, wait_for
 from bloompy_paxos.client import Client
 from bloompy_paxos.directory import Group, load
-from bloompy_paxos.server import replica_server
+from bloompy_paxos.server import establish, replica_server
 
 _ASK_S = 0.5
 
@@ -52,11 +52,10 @@ class LocalCluster:
         try:
             self.directory = Path(self._given or self._stack.enter_context(temporary_directory("bloompy-paxos-")))
             self.directory.mkdir(parents=True, exist_ok=True)
-            group = load(self.directory) or Group(tuple(free_addresses(self._count)), random_secrets.token_hex(16))
+            group = load(self.directory) or self._new_group()
             self.addresses, self.secret = list(group.replicas), group.secret or ""
-            self._save()
             for address in self.addresses:
-                self._launch(address, tuple(self.addresses))
+                self._launch(address)
             for server in self.servers.values():
                 server.wait_until_listening()
         except BaseException:
@@ -80,7 +79,7 @@ class LocalCluster:
 
     def start(self, address: str) -> None:
         """Start a replica again that was stopped or killed, with what it stored."""
-        self._launch(address, None)
+        self._launch(address)
         self.servers[address].wait_until_listening()
 
     def stop(self, address: str) -> None:
@@ -94,7 +93,8 @@ class LocalCluster:
     def add(self) -> str:
         """Start another replica, and have it take part; returns its address."""
         (address,) = free_addresses(1)
-        self._launch(address, ())
+        establish(self._directory_of(address), address, ())
+        self._launch(address)
         self.servers[address].wait_until_listening()
         with self.client() as client:
             client.add_member(address)
@@ -126,14 +126,24 @@ class LocalCluster:
 
     # -- starting
 
-    def _launch(self, address: str, members: tuple[str, ...] | None) -> None:
-        directory = self.directory / f"replica-{address.rpartition(':')[2]}"
+    def _new_group(self) -> Group:
+        """A group whose replicas know who they are: one that loses its directory later is not taken for a new one."""
+        group = Group(tuple(free_addresses(self._count)), random_secrets.token_hex(16))
+        for address in group.replicas:
+            establish(self._directory_of(address), address, group.replicas)
+        group.save(self.directory)
+        return group
+
+    def _directory_of(self, address: str) -> Path:
+        return self.directory / f"replica-{address.rpartition(':')[2]}"
+
+    def _launch(self, address: str) -> None:
+        directory = self._directory_of(address)
         if not self._processes:
-            self.servers[address] = ThreadServer(lambda: replica_server(directory, address, members, self.secret, **self._parameters))
+            self.servers[address] = ThreadServer(lambda: replica_server(directory, secret=self.secret, **self._parameters))
             return
-        arguments = ["serve", str(directory), "--listen", address]
-        arguments += [] if members is None else ["--members", ",".join(members)] if members else ["--join"]
-        arguments += [text for name, value in self._parameters.items() for text in ("--set", f"{name}={value}")]
+        settings = [text for name, value in self._parameters.items() for text in ("--set", f"{name}={value}")]
+        arguments = ["serve", str(directory), *settings]
         self.servers[address] = ProcessServer(self.MODULE, arguments, self.secret, directory.name, self.directory)
 
     def _save(self) -> None:

@@ -44,25 +44,35 @@ def replica_server(
         UsageError: for a first start without an address, or without saying who the members are.
         WrongIdentity: for the directory of another replica.
     """
+    known = establish(directory, listen, members)
+    program = ReplicatedKeyValueStore(members=tuple(known["members"]), **parameters)
+    return Node(program, listen=known["address"], store=Path(directory) / STORE, secret=secret)
+
+
+def establish(directory: str | os.PathLike[str], listen: str | None, members: Sequence[str] | None) -> dict[str, Any]:
+    """Who the replica of a directory is: as it was established, or else as it is established now. See `replica_server`."""
     path = Path(directory)
     known = _identity(path)
     if known is None:
         known = _new_identity(listen, members)
         path.mkdir(parents=True, exist_ok=True)
-        (path / IDENTITY).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        temporary = path / f".{IDENTITY}"
+        temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path / IDENTITY)
     elif listen is not None and listen != known["address"]:
         message = f"{path} belongs to the replica at {known['address']}, not at {listen}"
         raise WrongIdentity(message, hint="give each replica a directory of its own, and let it keep its address")
-    program = ReplicatedKeyValueStore(members=tuple(known["members"]), **parameters)
-    return Node(program, listen=known["address"], store=path / STORE, secret=secret)
+    return known
 
 
 def _identity(path: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
+        found = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
+        return {"address": str(found["address"]), "members": [str(member) for member in found["members"]]}
     except FileNotFoundError:
         return None
-    return found
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path / IDENTITY} does not say which replica this is: {error}", hint="restore the file from a copy") from error
 
 
 def _new_identity(listen: str | None, members: Sequence[str] | None) -> dict[str, Any]:

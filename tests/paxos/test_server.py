@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -179,6 +180,17 @@ def test_a_directory_belongs_to_one_address(tmp_path: Path) -> None:
         replica_server(tmp_path, "127.0.0.1:4002", ["127.0.0.1:4002"])
     again = replica_server(tmp_path)
     assert again.program.members == ("127.0.0.1:4001",)
+    (tmp_path / "replica.json").write_text("{}")
+    with pytest.raises(UsageError, match="does not say which replica this is: 'address'"):
+        replica_server(tmp_path)
+
+
+def test_a_local_replica_whose_directory_is_lost_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    with LocalCluster(3, tmp_path, **CALM) as cluster:
+        lost = cluster.addresses[0]
+    shutil.rmtree(tmp_path / f"replica-{lost.rpartition(':')[2]}")
+    with pytest.raises(UsageError, match="first start needs its address"), LocalCluster(3, tmp_path, **CALM):
+        pass
 
 
 async def test_a_replica_that_others_can_reach_needs_a_secret(tmp_path: Path) -> None:
