@@ -9,7 +9,7 @@ Chandra, Griesemer, Redstone, "Paxos Made Live" (PODC 2007), section 5.5 (snapsh
 so it is the state after exactly the slots applied.
 """
 
-from bloompy import agg, rule, scratch, table
+from bloompy import agg, invariant, rule, scratch, table
 from bloompy_paxos.election import Election
 
 LEARNED = 50
@@ -104,3 +104,8 @@ class CatchUp(Election):
         # del decided(S), vote(S) @next :- cut(T), S <= T.
         self.decided <- ((d.slot,) for x in self.cut for d in self.decided if d.slot <= x.slot)
         self.vote <- ((v.slot,) for x in self.cut for v in self.vote if v.slot <= x.slot)
+
+    @invariant
+    def applied_was_decided(self) -> None:
+        """What was applied last is decided, or was in a snapshot."""
+        (a for a in self.applied if a.slot > self.truncated.get((), (0,)).slot and a.slot not in self.decided)

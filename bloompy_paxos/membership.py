@@ -9,7 +9,7 @@ state after slot i; Lamport, Malkhi, Zhou, "Reconfiguring a state machine", 2010
 One change at a time, of one member. A new member gets everything first, and counts only from the slot at which the change begins.
 """
 
-from bloompy import agg, interface, rule, scratch
+from bloompy import agg, interface, invariant, rule, scratch
 from bloompy_paxos.batches import packed
 from bloompy_paxos.catchup import CatchUp
 from bloompy_paxos.quorums import changed
@@ -57,3 +57,9 @@ class MemberChanges(CatchUp):
                          if c.members != c.coming and t.slot + 1 >= c.since)
         # deposed(B) :- ballot(B), config(_, Coming, Since), me not in Coming, applied(A), A >= Since: who was removed falls silent.
         self.deposed <= ((b.ballot,) for b in self.ballot for c in self.config if self.me not in c.members and self.me not in c.coming)
+
+    @invariant(scope="cluster")
+    def one_configuration_a_slot(self) -> None:
+        """No two nodes of a group count other members from a slot on."""
+        ((one.since, one.at_node, other.at_node) for one in self.config for other in self.config
+         if one.since == other.since and other.at_node in one.coming and one.coming != other.coming)

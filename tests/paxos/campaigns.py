@@ -11,12 +11,12 @@ from bloompy.testing.histories import Recorder, linearizable, models
 from tests.paxos.groups import ABC, Customer, Store, applied, eventually, group, leaders, one
 from tests.paxos.judge import Judge
 
-UNTIL_S = 1.5
+UNTIL_S = 2.5
 """Faults end."""
 CUSTOMERS = ("x", "y", "z")
 KEYS = ("k", "l")
 FAULTS = Faults.mix(
-    drop=0.08, duplicate=0.08, delay=0.2, partitions=2, crashes=3, power_loss=0.5, down_s=(0, 1), pauses=1, pause_s=(0.01, 1),
+    drop=0.08, duplicate=0.08, delay=0.2, partitions=2, crashes=3, power_loss=0.5, down_s=(0, 1.5), pauses=1, pause_s=(0.01, 1.5),
     skew_s=0.5, drift=0.005, disk_errors=1, corrupt=0.01, until_s=UNTIL_S, spare=frozenset({*CUSTOMERS, "admin"}),
 )  # fmt: skip
 
@@ -38,7 +38,7 @@ class Scenario:
     """
 
     program: Any = Store
-    operations: int = 16
+    operations: int = 12
     most_members: int = 5
     changes: int = 3
     power_failure: bool = True
@@ -55,7 +55,7 @@ class _Run:
         members = tuple("abcde"[: scenario.most_members]) if sim.chance(0.25) else ABC
         window, keep = sim.choose(((2, 3), (3, 8), (8, 3), (8, 1_000)))
         self.settings = {
-            "window": window, "keep": keep, "batch_commands": 2, "pulse_s": 0.1, "election_s": 0.3, "lease_s": scenario.lease_s,
+            "window": window, "keep": keep, "batch_commands": 2, "pulse_s": 0.2, "election_s": 0.6, "lease_s": scenario.lease_s,
         }  # fmt: skip
         self.nodes = group(sim, members, scenario.program, **self.settings)
         self.recorder = Recorder(lambda: sim.now)
@@ -72,7 +72,7 @@ class _Run:
             self.busy += 1
             sim.spawn(self._change_members)
         if self.scenario.power_failure and sim.chance(0.2):
-            sim.at(sim.integer(0, 15) / 10, self._power_failure)
+            sim.at(sim.integer(0, 25) / 10, self._power_failure)
         sim.run(until=UNTIL_S)
         sim.calm()
         eventually(sim, lambda: not self.busy, 30, "all requests are answered when all faults have ended")
@@ -87,7 +87,7 @@ class _Run:
 
     async def _work(self, customer: Customer, todo: Any) -> None:
         for function, key, number in todo:
-            await self.sim.sleep(self.sim.integer(0, 100) / 1_000)
+            await self.sim.sleep(self.sim.integer(0, 100) / 200)
             argument = (key, number) if function == "put" else key
             command = (function, key, number) if function == "put" else (function, key)
             with self.recorder.operation(customer.name, function, argument) as operation:

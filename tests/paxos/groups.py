@@ -16,7 +16,7 @@ from bloompy_paxos.kvs import ReplicatedKeyValueStore
 from bloompy_paxos.protocol import Service
 
 ABC = ("a", "b", "c")
-RETRY_S = 0.25
+RETRY_S = 0.3
 
 
 class Store(ReplicatedKeyValueStore, state=("journal",)):

@@ -114,7 +114,8 @@ def test_all_replicas_forget_a_silent_client_alike(sim: Simulation) -> None:
         y.now(head.address, "write", ("put", "l", number))
         held.append("x" in {row.session for row in head.program.session})
         sim.run(for_s=0.3)
-    assert held[0] and not held[-1]
+    assert held[0]
+    assert not held[-1]
     assert held == sorted(held, reverse=True)
     assert {row.session for node in nodes for row in node.program.session} == {"y"}
     assert {row.session for node in nodes for row in node.program.answered} == {"y"}
