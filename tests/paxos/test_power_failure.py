@@ -55,8 +55,8 @@ class Recording:
 
     def _run(self, nodes: list[Any], writes: int) -> None:
         head = leader(self.sim, nodes)
+        x = Customer(self.sim, "x")
         for number in range(writes):
-            x = Customer(self.sim, f"x{number}") if number % 4 == 0 else x
             answers = [x.send(head.address, "write", ("put", f"k{number % 3}", (number, one)), acked=1) for one in range(3)]
             self.sim.run_until(lambda answers=answers: all(answer.done() for answer in answers), limit_s=5)
             self.answered += [(x.name, answer.result().number) for answer in answers]

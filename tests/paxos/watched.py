@@ -42,7 +42,8 @@ class Witnessed(MultiPaxos):
     @invariant
     def no_gaps(self) -> None:
         """What is applied is a prefix of what is decided."""
-        ((a.slot, slot) for a in self.applied for slot in range(self.truncated.get((), (0,)).slot + 1, a.slot + 1) if slot not in self.decided)
+        ((a.slot, slot) for a in self.applied for slot in range(self.truncated.get((), (0,)).slot + 1, a.slot + 1)
+         if slot not in self.decided)
 
     @invariant(scope="cluster")
     def one_value_a_ballot_for_ever(self) -> None:
@@ -62,7 +63,8 @@ class Witnessed(MultiPaxos):
         charters = (agg.collect((c.since, c.members)) for c in self.charter)
         backing = ((g.slot, g.value, g.ballot, agg.collect_set(g.at_node)) for g in self.given)
         ((k.slot, k.at_node) for k in self.known for (known_charters,) in charters
-         if not any(g for g in backing if g[0] == k.slot and g[1] == k.value and is_majority(g[3], self.members_of(k.slot, known_charters))))
+         if not any(g for g in backing
+                    if g[0] == k.slot and g[1] == k.value and is_majority(g[3], self.members_of(k.slot, known_charters))))
 
 
 class WitnessedLog(Bloom):
