@@ -71,8 +71,13 @@ class SameStates:
         return f"{node.address} and {other} differ after decree {index}: {told}" if wrong else ""
 
 
-async def ask(node: SimNode, members: Sequence[str], reqid: int, op: str, path: str, *args: Any) -> tuple[str, Any]:
-    """Send a request to one NameNode after the other until it is answered; returns its code, and what a model knows of the result."""
+async def ask(
+    node: SimNode, members: Sequence[str], reqid: int, op: str, path: str, *args: Any, whole: bool = False
+) -> tuple[str, Any]:
+    """Send a request to one NameNode after the other until it is answered.
+
+    Returns its code, and the result: as far as a model knows it, or whole.
+    """
     turn = reqid
     while True:
         row = (members[turn % len(members)], node.address, f"session of {node.address}", reqid, reqid, op, path, args)
@@ -81,4 +86,6 @@ async def ask(node: SimNode, members: Sequence[str], reqid: int, op: str, path: 
         except CallTimeout:
             turn += 1
             continue
+        if whole:
+            return answer.code, answer.result
         return answer.code, shown(op, answer.result) if not answer.code else None
