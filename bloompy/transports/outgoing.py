@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bloompy.errors import AuthenticationError, BloomError, WireError
 from bloompy.transports.addresses import split_address
@@ -101,8 +101,7 @@ class Outgoing(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's are like it, and of a class of their own
         set_up(transport)
         transport.write(prefixed(self._caller.hello))
 
