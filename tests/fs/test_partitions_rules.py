@@ -145,6 +145,43 @@ def test_a_prepare_after_the_abort_is_void() -> None:
     assert not len(partition.program.prepared)
 
 
+def test_a_prepare_that_the_log_decides_once_more_is_void() -> None:
+    partition = furnished(1)
+    partition.instruct(PREPARE, "mkdir", "/b/x")
+    partition.instruct(DECIDE, "decide", "/", False, 3.0, (), "EEXIST")
+    partition.program.decided.insert((50, "transactions", STEPS * TX + PREPARE, 0, "mkdir", "/b/x", (), 1.0))
+    partition.settle()
+    assert not len(partition.program.prepared)
+
+
+def test_a_decision_waits_for_its_prepare() -> None:
+    partition = furnished(1)
+    partition.instruct(PREPARE, "mkdir", "/b/x", tx=TX - 2)
+    assert partition.instruct(PREPARE, "mkdir", "/b/x") == []
+    assert partition.instruct(DECIDE, "decide", "/", False, 3.0, (), "EHOSTDOWN") == []
+    partition.instruct(DECIDE, "decide", "/", True, 3.0, (), "", tx=TX - 2)
+    assert partition.votes()[-2:] == [(0, "EEXIST", ()), (1, "ECANCELED", ())]
+    assert not len(partition.program.lock)
+
+
+def test_the_coordinator_locks_what_it_has_no_share_in() -> None:
+    coordinator = PartitionedNameNode("p0", partition=0, partitions=(("p0",), ("p1",), ("p2",)))
+    homes = [next(fid for fid in range(100, 200) if partition_of(fid, 3) == home) for home in (1, 2)]
+    coordinator.inode.insert((0, "b", homes[0], True, 0, 0.0), (0, "c", homes[1], True, 0, 0.0))
+    coordinator.tick(0.0)
+    coordinator.request.insert(("p0", "c", "s", 1, 1, "rename", "/b/f", ("/c/g", False, False)))
+    sent = coordinator.tick(0.0).sent["instruct"]
+    assert {(row[0], row[3], row[4], row[5]) for row in sent} == {
+        ("p1", "give", "/b/f", ("/c/g",)),
+        ("p2", "take", "/c/g", ("/b/f", False)),
+    }
+    coordinator.request.insert(("p0", "c", "t", 1, 1, "mkdir", "/c/g", ()), ("p0", "c", "u", 1, 1, "rename", "/b", ("/x", False, False)))
+    for _ in range(3):
+        coordinator.tick(0.0)
+    assert {row.session for row in coordinator.waiting} == {"t", "u"}
+    assert len(coordinator.transaction) == 1
+
+
 def test_what_touches_a_locked_path_waits_and_nothing_else_does() -> None:
     partition = furnished(1)
     partition.instruct(PREPARE, "rename", "/a", "/b/a", False, False)
