@@ -17,9 +17,7 @@ import click
 from bloompy.tools.groups import Commands, log_to_stderr, printable, secret_option, settings_option
 from bloompy.tools.servers import ProcessServer
 from bloompy_paxos.client import Client
-from bloompy_paxos.cluster import LocalCluster
 from bloompy_paxos.directory import find, load
-from bloompy_paxos.server import replica_server
 from bloompy_paxos.status import Status
 
 _WHERE = "Replicas: host:port,host:port,…, or the directory of a local group (or BLOOMPY_REPLICAS)."
@@ -190,6 +188,8 @@ def serve(
         return
     if first is not None and join:
         raise click.UsageError("--members is for the first members of a group, --join for those that come later: give one of them")
+    from bloompy_paxos.server import replica_server  # here: the rules take a while to load, and clients have no use for them
+
     log_to_stderr()
     named = () if join else None if first is None else tuple(part.strip() for part in first.split(","))
     node = replica_server(directory, listen, named, secret or context.obj["secret"] or _secret_beside(directory), **settings)
@@ -203,6 +203,8 @@ def _secret_beside(directory: Path) -> str | None:
 
 
 def _serve_all(directory: Path, count: int, settings: dict[str, Any]) -> None:
+    from bloompy_paxos.cluster import LocalCluster
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
