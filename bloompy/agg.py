@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from operator import add
@@ -140,6 +140,9 @@ def in_order(values: Iterable[Any]) -> list[Any]:
         UnorderableValues: where they have no total order, such as numbers with texts, NaN, or sets.
     """
     items = builtins.list(values)
+    if _uniform(items):
+        items.sort()
+        return items
     types = set(map(type, items))
     if not types <= _TOTAL or len(types) > 1:
         items.sort(key=lambda value: (type(value).__name__, repr(value)))
@@ -161,6 +164,19 @@ _TOTAL = frozenset({int, bool, str, bytes})
 """Types any two values of which can be compared, and that no comparison with another of them surprises."""
 
 
+def _uniform(values: Sequence[Any]) -> bool:
+    """Whether all are of one type that is total, or tuples that are so column by column: then equal ones cannot be told apart."""
+    types = set(map(type, values))
+    if len(types) > 1:
+        return False
+    if types <= _TOTAL:
+        return True
+    return types == _TUPLES and len(set(map(len, values))) == 1 and builtins.all(map(_uniform, zip(*values, strict=True)))
+
+
+_TUPLES = frozenset({tuple})
+
+
 def _unorderable(values: list[Any], why: str) -> UnorderableValues:
     shown = ", ".join(repr(value) for value in values[:5]) + (", …" if len(values) > 5 else "")
     return UnorderableValues(f"cannot order {shown}: {why}", hint="aggregate over values of one type that has an order")
@@ -179,10 +195,12 @@ def _greatest(values: list[Any]) -> Any:
 
 def _simple(values: list[Any]) -> bool:
     """Whether Python's own `min` and `max` do not depend on the order."""
-    types = set(map(type, values))
-    if len(types) != 1:
-        return False
-    return types <= _TOTAL or (float in types and not builtins.any(map(math.isnan, values)))
+    if type(values[0]) is float:
+        return set(map(type, values)) == _FLOATS and not builtins.any(map(math.isnan, values))
+    return _uniform(values)
+
+
+_FLOATS = frozenset({float})
 
 
 def _sum(values: list[Any]) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bloompy.engine.filling import Backend
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from bloompy.engine.explain import Workings
     from bloompy.engine.profile import Profile
 
+
+_NO_ROWS: Mapping[Key, PlainRow | None] = {}
 
 _NO_NAMES = Scope({}, {})
 """Where rules that come from no class find their names."""
@@ -103,6 +104,9 @@ class Codegen:
             for name in fixpoint.woken_by(order):
                 self._readers[name].append(i)
         self._sinks = _Sinks(lowered)
+        self._sides = {
+            name: [(rule, self._relations[part]) for rule, parts in rules for part in parts] for name, rules in lowered.pending.items()
+        }
         self._durable = [collection.name for collection in self.program.collections if collection.durable]
         self._touched: dict[str, Relation] = {}
         self._ever: dict[str, Relation] = {}  # touched since the start, for `reset`
@@ -127,10 +131,7 @@ class Codegen:
 
     def pending(self) -> bool:
         """Whether the pending `<+ <- <+-` of the last tick would change something in the next."""
-        for name, pending in self._pending.items():
-            if self._relations[name].kind is not Kind.TABLE or pending.changes(self._relations[name].rows, name):
-                return True
-        return False
+        return any(one.moved or self._relations[name].kind is not Kind.TABLE for name, one in self._pending.items())
 
     def waiting(self) -> dict[str, dict[Key, Waiting]]:
         """What the last tick's `<+ <- <+-` ask for, by collection and key."""
@@ -198,8 +199,25 @@ class Codegen:
         for name, pending in self._pending.items():
             if self._relations[name].kind is not Kind.TABLE:
                 self._put_transient(self._relations[name], (place.row for place in pending.places.values()))
-            elif not pending.settled or name in batch.changes:
-                self._change(name, batch.changes.get(name, {}), pending)
+            elif name in batch.changes:
+                self._change(name, batch.changes[name], pending)
+            elif pending.moved:
+                self._move(self._relations[name], pending.moved)
+
+    def _move(self, relation: Relation, moved: Mapping[Key, PlainRow | None]) -> None:
+        """Put in rows for keys, and take out what is there for others."""
+        self._touch(relation)
+        rows = relation.rows
+        new: list[PlainRow] = []
+        for key, row in moved.items():
+            held = rows.get(key)
+            if held is not None:
+                relation.delete(held)
+            if row is not None:
+                rows[key] = row
+                new.append(row)
+        if new:
+            relation.added(new)
 
     def _change(self, name: str, changes: Mapping[Key, Change], pending: Pending) -> None:
         relation = self._relations[name]
@@ -286,23 +304,20 @@ class Codegen:
         found = {name: pending for name, pending in self._pending.items() if name not in targets}
         for name, pending in list(found.items()):
             if self._relations[name].kind is Kind.TABLE:
-                pending.settled = name not in self._touched and name not in batch.changes
+                if name in self._touched or name in batch.changes:
+                    found[name] = pending.unsettled()  # another one, since this tick may be rolled back yet
+                else:
+                    pending.settled = True
             else:
                 targets[name] = None
         for name in targets:
-            sides = ((rule, self._rows_of(parts)) for rule, parts in self._lowered.pending[name])
-            pending = Pending.of(name, self._schemas[name], sides)
-            if pending:
-                found[name] = pending
+            sides = [(rule, part.rows.values()) for rule, part in self._sides[name] if part.rows]
+            if sides:
+                found[name] = Pending.of(name, self._schemas[name], sides)
         for name, pending in found.items():
             if not pending.settled and self._relations[name].kind is Kind.TABLE:
-                rows = self._relations[name].rows
-                for key in pending.places:
-                    pending.after(key, rows.get(key), None, name)
+                pending.resolve(self._relations[name].rows, name)
         return found
-
-    def _rows_of(self, parts: tuple[str, ...]) -> Iterable[PlainRow]:
-        return chain.from_iterable(self._relations[part].rows.values() for part in parts)
 
     def _finish(self, batch: Batch) -> Tick:
         told: list[Difference] = []
@@ -365,16 +380,14 @@ class Codegen:
         durable = Durable({}, {})
         ahead: dict[str, dict[Key, PlainRow | None]] = {}
         for name in self._durable:
-            waiting, stored = pending.get(name, NOTHING), self._ahead.get(name, {})
-            if name in self._touched or stored or not waiting.settled and waiting:
-                changes = _durable_changes(self._relations[name], waiting, stored, name)
+            moved, stored = pending.get(name, NOTHING).moved, self._ahead.get(name, _NO_ROWS)
+            if name in self._touched or stored or moved:
+                changes = _durable_changes(self._relations[name], moved, stored)
                 if gone := [key for key, row in changes.items() if row is None]:
                     durable.deleted[name] = gone  # type: ignore[index]  # ours until it is handed over
                 if there := [row for row in changes.values() if row is not None]:
                     durable.upserted[name] = there  # type: ignore[index]
-                rows = self._relations[name].rows
-                after = {key: waiting.after(key, rows.get(key), None, name) for key in _keys((), waiting)}
-                if moved := {key: row for key, row in after.items() if row != rows.get(key)}:
+                if moved:
                     ahead[name] = moved
         if commit is not None and not durable.empty:
             commit(durable)
@@ -518,16 +531,17 @@ def _stood(relation: Relation, row: PlainRow) -> bool:
 
 
 def _durable_changes(
-    relation: Relation, pending: Pending, stored: Mapping[Key, PlainRow | None], name: str
+    relation: Relation, moved: Mapping[Key, PlainRow | None], stored: Mapping[Key, PlainRow | None]
 ) -> dict[Key, PlainRow | None]:
     """What each key holds when the pending changes are applied, where the store says something else."""
-    before: dict[Key, PlainRow | None] = {relation.key(row): None for row in relation.inserted}
+    before: dict[Key, PlainRow | None] = dict.fromkeys(map(relation.key, relation.inserted))
     before |= {relation.key(row): row for row in relation.deleted}
     before |= stored
-    changes = {}
-    for key in _keys(before, pending):
-        held = relation.rows.get(key)
-        row = pending.after(key, held, None, name)
-        if row != before.get(key, held):
+    held = relation.rows
+    changes: dict[Key, PlainRow | None] = {}
+    for key, known in before.items():
+        row = moved[key] if key in moved else held.get(key)
+        if row != known:
             changes[key] = row
+    changes.update((key, row) for key, row in moved.items() if key not in before)
     return changes

@@ -60,7 +60,7 @@ class Counting:
             self.uncounted = filled and not self._once_each()
             self.counted = True
             return
-        changed = [(one, changes) for one in self.runners if (changes := changes_of(one))]
+        changed = [(one, changes) for one in self.runners if not one.idle and (changes := changes_of(one))]
         if not changed:
             return
         if self.uncounted and not all(changes.only_insert and id(one) not in self.grouped for one, changes in changed):

@@ -7,7 +7,7 @@ Transient rules follow, driven by the rows of this tick.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bloompy.engine.counting import Conflict, Counting, Touch
 from bloompy.engine.filling import Backend
@@ -44,6 +44,11 @@ class Part(Protocol):
 
     def reset(self) -> None:
         """Be as at the start."""
+
+
+_Seed: TypeAlias = "tuple[Runner, list[Relation], list[tuple[int, Relation]] | None]"
+"""A rule of this tick's rows; of the transient copy of a standing rule, the relations any transient row of which has it evaluated in
+full, and the scans that transient rows drive. None: it is evaluated in full always."""
 
 
 class Fixpoint:
@@ -98,6 +103,9 @@ class Fixpoint:
             standing or self.recursive or self.growing or any(one.derivation.overlays for one in self.transient)
         ):
             self.update = Passing(relations[0], self.transient, touch).update  # type: ignore[method-assign]  # and most others this
+        elif not (self.recursion.runners or self.recursive or self.growing):
+            self.touch, self.seeds = touch, [self._seed(one) for one in self.transient]
+            self.update = self._update_beside  # type: ignore[method-assign]
 
     def reset(self) -> None:
         """Be as at the start."""
@@ -125,8 +133,9 @@ class Fixpoint:
     def woken_by(self, order: Mapping[str, int]) -> Iterable[str]:
         """The relations whose changes can bring something about here.
 
-        All that its rules read, but for a rule of this tick's rows: that derives nothing while a relation of this tick's rows which it needs is
-        empty, so one of these is enough. The last to be filled seldom has rows when the others have none.
+        All that its rules read, but for rules of this tick's rows. Such a rule derives nothing while a relation of this tick's rows that
+        it needs is empty, so one of these is enough: the last to be filled, which seldom has rows when the others have none. And the
+        transient copy of a standing rule derives nothing but from transient rows above standing ones.
 
         Args:
             order: by relation, when it is filled; those from outside are not in it.
@@ -135,8 +144,10 @@ class Fixpoint:
         for runner in self.runners:
             derivation = runner.derivation
             gates = [one.name for one in runner.required if one.kind is Kind.TRANSIENT]
-            if derivation.standing or derivation.overlays or self.component.recursive or not gates:
+            if derivation.standing or self.component.recursive or not (derivation.overlays or gates):
                 found |= dict.fromkeys(one.collection for one in derivation.references)
+            elif derivation.overlays:
+                found |= dict.fromkeys(sorted(derivation.overlays))
             else:
                 found[max(gates, key=lambda name: order.get(name, -1))] = None
         if self.parts or self.recursion.runners or self.overlays or self.component.recursive:
@@ -158,6 +169,46 @@ class Fixpoint:
             self.recursion.update(first, {one.name: list(one.inserted) for one in self.recursion.tables if one.inserted})
         if self.transient or self.overlays:
             self._update_transient()
+
+    def _update_beside(self, first: bool) -> None:
+        """Where nothing recurs and no rows merge: what stands, then the rows of this tick beside it."""
+        for part in self.parts:
+            part.update(first)
+        for view in self.overlays:
+            if view.transient:
+                self._put_in(view)
+        for runner, asked, driven in self.seeds:
+            if not runner.possible():
+                continue
+            if driven is None or any(one.transient for one in asked):
+                self._derive(runner, None, ())
+            else:
+                for position, relation in driven:
+                    if relation.transient:
+                        self._derive(runner, position, list(relation.transient))
+        for table in self.recursion.tables:  # what stands may have come back by way of a table
+            if table.deleted:
+                table.net()
+
+    def _derive(self, runner: Runner, driver: int | None, driven: Iterable[PlainRow]) -> None:
+        head = runner.head
+        new: list[PlainRow] = []
+        try:
+            runner.put(driver, driven, head.rows, new, [])
+        finally:
+            if new:
+                self.touch(head)
+                head.added(new)
+        if new and head.kind is Kind.OVERLAY:
+            head.transient.update(dict.fromkeys(new))
+
+    def _seed(self, runner: Runner) -> _Seed:
+        """What drives a rule of this tick's rows."""
+        overlays, derivation = runner.derivation.overlays, runner.derivation
+        if not overlays:
+            return runner, [], None
+        asked = [self.by_name[one.collection] for one in derivation.references if one.collection in overlays and not one.scanned]
+        return runner, asked, [scan for scan in runner.scans if scan[1].name in overlays and scan[1].name not in self.inside]
 
     def _update_recursion(self, first: bool) -> None:
         self.recursion.update(first, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from attrs import define, field
@@ -32,6 +32,7 @@ class Pending:
         places: rows to be there, by key.
         deletes: keys to be free; with the rows deleted whole, or None for whatever the key holds.
         settled: applied already, and nothing has changed since that applying it again could change.
+        moved: of a table as it was when `resolve` was called, what applying it changes: the row of each key, or None where it goes.
         shown: makes of a plain row what an error shows.
         growing: of a target whose rows of one key merge (lattices), its schema: then nothing conflicts.
     """
@@ -41,6 +42,7 @@ class Pending:
     settled: bool = False
     shown: Callable[[PlainRow], PlainRow] = tuple
     growing: Schema | None = None
+    moved: dict[Key, PlainRow | None] = field(factory=dict)
 
     @classmethod
     def of(cls, name: str, schema: Schema, right_sides: Iterable[RightSide]) -> Pending:
@@ -55,11 +57,11 @@ class Pending:
             if schema.lattices and rule.operator != "<-":
                 pending._merge(name, schema, rule, rows)
                 continue
-            for row in rows:
-                if rule.operator == "<-":
+            if rule.operator == "<-":
+                for row in rows:
                     pending._delete(row, rule, key_of)
-                else:
-                    pending._place(name, key_of(row), row, rule)
+            else:
+                pending._place(name, key_of, rows, rule)
         return pending
 
     def _delete(self, row: PlainRow, rule: Rule, key_of: Callable[[PlainRow], Key]) -> None:
@@ -70,14 +72,17 @@ class Pending:
             if whole is not None:
                 whole.append(row)
 
-    def _place(self, name: str, key: Key, row: PlainRow, rule: Rule) -> None:
-        known = self.places.get(key)
-        if known is None:
-            self.places[key] = Place(row, rule, rule.operator == "<+-")
-        elif known.row != row:
-            raise self._conflict(name, (known.row, row), (known.rule.place, rule.place))
-        elif rule.operator == "<+-":
-            known.upsert = True
+    def _place(self, name: str, key_of: Callable[[PlainRow], Key], rows: Iterable[PlainRow], rule: Rule) -> None:
+        places, upsert = self.places, rule.operator == "<+-"
+        for row in rows:
+            key = key_of(row)
+            known = places.get(key)
+            if known is None:
+                places[key] = Place(row, rule, upsert)
+            elif known.row != row:
+                raise self._conflict(name, (known.row, row), (known.rule.place, rule.place))
+            elif upsert:
+                known.upsert = True
 
     def _merge(self, name: str, schema: Schema, rule: Rule, rows: Iterable[PlainRow]) -> None:
         """Place rows of one rule whose keys merge."""
@@ -98,6 +103,34 @@ class Pending:
         for key in self.deletes:
             if key not in self.places:
                 yield key
+
+    def unsettled(self) -> Pending:
+        """The same changes, to be resolved anew."""
+        return Pending(self.places, self.deletes, shown=self.shown, growing=self.growing)
+
+    def resolve(self, rows: Mapping[Key, PlainRow], name: str) -> None:
+        """Work out what applying it to a table will change; the table stays as it is until then.
+
+        Raises:
+            KeyConflict: for rows that would stay beside different ones of their keys.
+        """
+        moved: dict[Key, PlainRow | None] = {}
+        if self.deletes or self.growing is not None:
+            for key in self.affected():
+                held = rows.get(key)
+                row = self.after(key, held, None, name)
+                if row is not held and row != held:
+                    moved[key] = row
+        else:
+            for key, place in self.places.items():
+                held = rows.get(key)
+                if held is None:
+                    moved[key] = place.row
+                elif held != place.row:
+                    if not place.upsert:
+                        raise self._conflict(name, (held, place.row), ("already there", place.rule.place))
+                    moved[key] = place.row
+        self.moved = moved
 
     def after(self, key: Key, held: PlainRow | None, change: Change | None, name: str) -> PlainRow | None:
         """What a key holds when staged operations and pending changes have been applied.
@@ -147,12 +180,6 @@ class Pending:
             row, upsert = (None, False) if place is None else (place.row, place.upsert)
             found[key] = Waiting(row, upsert, gone, held, self.after(key, held, None, name))
         return found
-
-    def changes(self, rows: dict[Key, PlainRow], name: str) -> bool:
-        """Whether applying it to a table would change something."""
-        if self.settled:
-            return False
-        return any(self.after(key, rows.get(key), None, name) != rows.get(key) for key in self.affected())
 
 
 NOTHING = Pending()

@@ -306,16 +306,32 @@ class _Planner:
     def _rank(self, i: int) -> _Rank:
         clause = self.unplaced[i]
         if isinstance(clause, Iterate):
-            ready = self.needs[i] <= self.bound and not any(test < i for test in self.tests)
-            return _Rank(_ITEMS if ready else _NOT_YET, 0, i)
+            return _Rank(_ITEMS if self._is_ready(i) else _NOT_YET, 0, i)
         if not self.layouts[clause.collection].key_indexes:
             return _Rank(_BY_KEY, 0, i)
         columns = self._reached(clause, {one.column for one in self._usable(i, self.bound)})
         if columns:
             by_key = columns == self.layouts[clause.collection].key_indexes
-            return _Rank(_BY_KEY if by_key else _BY_INDEX, self._expected(clause, columns), i)
+            level = _BY_KEY if by_key else _ITEMS if self._items_lead_to_its_key(i) else _BY_INDEX
+            return _Rank(level, self._expected(clause, columns), i)
         level = _EVENTS if self.layouts[clause.collection].kind is Kind.TRANSIENT else _ALL
         return _Rank(level, self._expected_beyond(i), i)
+
+    def _items_lead_to_its_key(self, i: int) -> bool:
+        """Whether a flat map that can come next leads to one row: `for n in range(2) for x in self.c if x.key == n and x.of == y`."""
+        clause = self.unplaced[i]
+        assert isinstance(clause, Scan)
+        key = self.layouts[clause.collection].key_indexes
+        for j, other in self.unplaced.items():
+            if isinstance(other, Iterate) and self._is_ready(j):
+                bound = self.bound | frozenset(target_names(other.target))
+                if self._reached(clause, {one.column for one in self._usable(i, bound)}) == key:
+                    return True
+        return False
+
+    def _is_ready(self, i: int) -> bool:
+        """Whether a flat map has all that its value needs, and is not guarded by a condition that is not tested."""
+        return self.needs[i] <= self.bound and not any(test < i for test in self.tests)
 
     def _reached(self, scan: Scan, columns: AbstractSet[int]) -> tuple[int, ...]:
         """Of the columns whose values are known, those by which a relation is read: its key, or all of them."""

@@ -254,6 +254,9 @@ class Relation:
     def begin(self) -> None:
         """Drop the transient rows of the tick before."""
         self._saved_transient, self.transient = self.transient, {}
+        if len(self._saved_transient) == len(self.rows) and not (self.base is not None and self.base.rows):
+            self.rows, self.indexes = {}, {}  # nothing stands
+            return
         for row in self._saved_transient:
             key = self.key(row)
             if self.base is None or self.base.rows.get(key) != row:  # else it has come to stand
@@ -261,19 +264,24 @@ class Relation:
 
     def close(self, told: list[Difference], passing: list[Relation]) -> None:
         """Tell what the tick changed, and whether there are transient rows, to be dropped when the next one begins."""
-        told.append(self._difference())
+        if self.kind is Kind.OVERLAY:
+            told.append(self._difference())
+        else:
+            if self.deleted:
+                self.net()
+            told.append((self, self.inserted, self.deleted, _NONE, _NONE))
         if self.transient:
             passing.append(self)
 
     def _difference(self) -> Difference:
-        if self.kind is Kind.OVERLAY:
-            gone = dict.fromkeys([*self.deleted, *self._saved_transient])
-            ceased = [row for row in gone if self.rows.get(self.key(row)) != row]
-            before = set(self.deleted)
-            began = [row for row in self.inserted if row not in before or self._passes(row)]
-            return self, began, ceased, {}, {}
-        self.net()
-        return self, self.inserted, self.deleted, {}, {}
+        """Of standing rows, and transient ones above them."""
+        if not self.deleted and not self._saved_transient:
+            return self, self.inserted, [], _NONE, _NONE
+        gone = dict.fromkeys([*self.deleted, *self._saved_transient])
+        ceased = [row for row in gone if self.rows.get(self.key(row)) != row]
+        before = set(self.deleted)
+        began = [row for row in self.inserted if row not in before or self._passes(row)]
+        return self, began, ceased, _NONE, _NONE
 
     def _passes(self, row: PlainRow) -> bool:
         """Whether only something of this tick derives a row."""

@@ -66,7 +66,18 @@ class Runner:
 
     def possible(self) -> bool:
         """Whether no relation that the query needs is empty."""
-        return all(relation.rows for relation in self.required)
+        for relation in self.required:  # noqa: SIM110  # asked for each rule in each tick: `all` takes twice as long
+            if not relation.rows:
+                return False
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether a relation that the query needs is empty, and was when the tick began: then nothing follows, and nothing did."""
+        for relation in self.required:  # noqa: SIM110  # as above
+            if not relation.size and not relation.deleted:
+                return True
+        return False
 
     @property
     def fed(self) -> bool:

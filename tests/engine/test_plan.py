@@ -7,7 +7,7 @@ import pytest
 from bloompy import Bloom, agg, channel, exec_source, interface, param, periodic, rule, scratch, table
 from bloompy.engine import plan as planning
 from bloompy.engine.lower import lower
-from bloompy.engine.plan import Drive, Find, Probe, ScanAll, layouts_of, plan
+from bloompy.engine.plan import Drive, Find, Flatten, Probe, ScanAll, layouts_of, plan
 from bloompy.engine.types import ANY, column_types
 from bloompy.errors import UnsupportedStatement
 
@@ -54,6 +54,36 @@ def test_driven_from_the_side_of_the_key_it_probes_an_index():
 
 def test_driven_from_the_other_side_it_finds_by_key():
     assert kinds(Joins, 1) == [Drive, Find, TESTED]
+
+
+class Turns(Bloom):
+    applied = table("-> slot: int")
+    vote = table("slot: int -> ballot: int, value")
+    told = interface.input("ballot: int, upto: int")
+    asked = interface.input("ballot: int, by")
+    out = scratch("slot, value")
+    heard = scratch("by, slot")
+
+    @rule
+    def learn(self):
+        self.out <= ((v.slot, v.value) for t in self.told for a in self.applied for slot in range(a.slot + 1, t.upto + 1)
+                     for v in self.vote if v.slot == slot and v.ballot == t.ballot)
+
+    @rule
+    def hear(self):
+        self.heard <= ((m.by, a.slot) for m in self.asked for a in self.applied if m.ballot == a.slot)
+
+
+def test_a_flat_map_that_leads_to_a_key_comes_before_an_index():
+    found = steps(Turns, None, "learn")
+    assert [type(one) for one in found] == [ScanAll, ScanAll, Flatten, Find, TESTED]
+    assert [found[0].scan.collection, found[3].scan.collection] == ["applied", "vote"]
+
+
+def test_a_relation_of_one_row_comes_first_and_needs_no_index():
+    found = steps(Turns, None, "hear")
+    assert [type(one) for one in found] == [ScanAll, ScanAll, TESTED]
+    assert [one.scan.collection for one in found[:2]] == ["applied", "asked"]
 
 
 class Chain(Bloom):
