@@ -22,6 +22,13 @@ _COMMAND: Decoder[Any] = Decoder()
 _COMMANDS: Decoder[tuple[Command, ...]] = Decoder(tuple[Command, ...])
 
 
+def is_sound(value: Any) -> bool:
+    """Whether a value equals itself: no NaN anywhere in it, which no table could hold in a key."""
+    if isinstance(value, tuple | frozenset):
+        return all(map(is_sound, value))
+    return bool(value == value)
+
+
 def packed(command: Any) -> bytes:
     """A command as bytes. Raises WireError for what cannot be sent."""
     return ENCODER.encode(pack(command))

@@ -12,6 +12,7 @@ Theory and Practice" (2014), section 6.3; the table of results is part of the st
 from typing import Any
 
 from bloompy import agg, module, param, periodic, rule, scratch, table
+from bloompy_paxos.batches import is_sound
 from bloompy_paxos.multipaxos import MultiPaxos
 from bloompy_paxos.protocol import Service
 from bloompy_paxos.snapshots import Snapshots
@@ -22,10 +23,12 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
 
         class ReplicatedCounter(ReplicatedState, state=("total",)):
             total = table("name -> n: int", durable=True)
+            added = scratch("name -> n")
 
             @rule
             def count(self):
-                self.total <+- ((c.command, self.total.get(c.command, ("", 0)).n + 1) for c in self.command)
+                self.added <= ((c.command, agg.count()) for c in self.command)
+                self.total <+- ((a.name, self.total.get(a.name, ("", 0)).n + a.n) for a in self.added)
                 self.result <= ((q.request, self.total.get(q.command, ("", 0)).n) for q in self.query)
 
     What is done with a command may depend on the command, its request (an index), its time and the state, never on `self.now`,
@@ -71,7 +74,8 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     expired = scratch("session")
 
     def fits(self, kind: str, command: Any) -> bool:
-        """Whether a request can be served at all. One that was decided has to be: if it raised, it would do so at all replicas, for ever.
+        """Whether a request can be served at all, for subclasses to say. What was decided has to be served: if that raised, it would do so at
+        all replicas, for ever. Values with a NaN somewhere are refused before.
 
         Args:
             kind: "write", "member", "read", "stale".
@@ -82,13 +86,17 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         return (isinstance(command, tuple) and len(command) == 2 and command[0] in ("add-member", "remove-member")
                 and isinstance(command[1], str))
 
+    def serves(self, kind: str, command: Any) -> bool:
+        """Whether a request is taken."""
+        return is_sound(command) and self.fits(kind, command)
+
     @rule
     def accepting(self) -> None:
         # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), it fits, log.leading(_), not answered(S, N).
         self.led <= ((r.session, r.number, r.client, r.acked, r.kind, r.command) for r in self.request for b in self.log.leading
-                     if self.fits(r.kind, r.command) and (r.session, r.number) not in self.answered)
+                     if self.serves(r.kind, r.command) and (r.session, r.number) not in self.answered)
         # reply(@C, me, S, N, EINVAL) @async :- request(C, S, N, _, Kind, Command), it does not fit.
-        self.reply <~ ((r.client, self.me, r.session, r.number, "EINVAL", None) for r in self.request if not self.fits(r.kind, r.command))
+        self.reply <~ ((r.client, self.me, r.session, r.number, "EINVAL", None) for r in self.request if not self.serves(r.kind, r.command))
         # request(@L, C, S, N, ...) @async :- request(C, S, N, ...), log.leader(L), not log.leading(_).
         self.request <~ ((x.address, r.client, r.session, r.number, r.acked, r.kind, r.command)
                          for r in self.request for x in self.log.leader
@@ -127,7 +135,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         self.asking <+- (((r.session, r.number), r.client, r.command) for r in self.led if r.kind == "read")
         # query((S, N), Command) :- asking((S, N), _, Command), log.readable((S, N)); request(S, N, stale, Command).
         self.query <= ((x.id, a.command) for x in self.log.readable for a in self.asking if a.request == x.id)
-        self.query <= (((r.session, r.number), r.command) for r in self.request if r.kind == "stale" and self.fits(r.kind, r.command))
+        self.query <= (((r.session, r.number), r.command) for r in self.request if r.kind == "stale" and self.serves(r.kind, r.command))
         # reply(@C, me, S, N, "", R) @async :- query((S, N)), result((S, N), R), asking((S, N), C) or request(C, S, N, stale).
         self.reply <~ ((a.client, self.me, q.request[0], q.request[1], "", self.result.get(q.request, (q.request, None)).result)
                        for q in self.query for a in self.asking if a.request == q.request)

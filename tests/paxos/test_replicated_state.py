@@ -131,6 +131,7 @@ def test_reads_and_refused_requests_take_no_slot(sim: Simulation) -> None:
     for kind, command in (("read", ("get", "k")), ("stale", ("get", "k"))):
         assert wait(sim, x.send(head.address, kind, command)).code == ""
     bad = [("write", 5), ("write", ()), ("write", ("put", "k")), ("write", ("get", "k")), ("write", ("put", float("nan"), 1)),
+           ("write", ("put", "k", float("nan"))), ("write", ("put", ((float("nan"),),), 1)), ("write", ("put", "k", frozenset({float("nan")}))),
            ("write", ("drop", "k")), ("read", ("put", "k", 1)), ("read", None), ("stale", ("get",)), ("bogus", ("get", "k"))]  # fmt: skip
     for kind, command in bad:
         assert wait(sim, x.send(head.address, kind, command)).code == "EINVAL", (kind, command)
