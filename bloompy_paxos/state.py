@@ -74,8 +74,8 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     expired = scratch("session")
 
     def fits(self, kind: str, command: Any) -> bool:
-        """Whether a request can be served at all, for subclasses to say. What was decided has to be served: if that raised, it would do so at
-        all replicas, for ever. Values with a NaN somewhere are refused before.
+        """Whether a request can be served at all, for subclasses to say: what is decided has to be served. If that raised, it would do so
+        at all replicas, for ever. Values with a NaN somewhere are refused before.
 
         Args:
             kind: "write", "member", "read", "stale".
