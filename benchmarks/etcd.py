@@ -136,9 +136,14 @@ _FIRST_HEADERS = (
 _HEADERS_AGAIN = b"\x83\x86\xc1\xc0\xbf\xbe"
 
 
+def put_message(key: bytes, value: bytes) -> bytes:
+    """A PutRequest (field 1: key, field 2: value), both shorter than 128 bytes."""
+    return b"\x0a" + bytes((len(key),)) + key + b"\x12" + bytes((len(value),)) + value
+
+
 def put_request(key: bytes, value: bytes) -> bytes:
-    """The DATA of a put: a PutRequest (field 1: key, field 2: value) behind gRPC's five bytes; both shorter than 128 bytes."""
-    message = b"\x0a" + bytes((len(key),)) + key + b"\x12" + bytes((len(value),)) + value
+    """The DATA of a put: the message behind gRPC's five bytes."""
+    message = put_message(key, value)
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
