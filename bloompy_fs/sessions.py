@@ -55,6 +55,7 @@ class Sessions(Protocol):
     needs = scratch("path, index")
     first_write = scratch("path -> index")
     first_need = scratch("path -> index")
+    first_named = scratch("session, reqid -> index")
     acknowledged = scratch("session -> acked")
     given_up = scratch("index -> session, reqid")
     blocked = scratch("index")
@@ -133,6 +134,10 @@ class Sessions(Protocol):
         # blocked(I) :- writes(P, I), needs(P, J), J < I.
         self.first_need <= ((n.path, agg.min(n.index)) for n in self.needs)
         self.blocked <= ((w.index,) for w in self.writes for f in self.first_need if f.path == w.path and f.index < w.index)
+        # blocked(I) :- queue(I, S, R), queue(J, S, R), J < I.      (whatever a client asks for under a number, it stands for one request)
+        self.first_named <= ((q.session, q.reqid, agg.min(q.index)) for q in self.queue)
+        self.blocked <= ((q.index,) for q in self.queue for f in self.first_named
+                         if f.session == q.session and f.reqid == q.reqid and f.index < q.index)
         # given_up(I, S, R) :- queue(I, S, R), queue(J, S, A), R < A.      (its client asks no longer, but it was decided)
         self.acknowledged <= ((q.session, agg.max(q.acked)) for q in self.queue)
         self.given_up <= ((q.index, q.session, q.reqid) for q in self.queue for a in self.acknowledged

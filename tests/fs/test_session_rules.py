@@ -95,6 +95,15 @@ def test_what_is_decided_again_after_its_client_has_acknowledged_it_is_not_appli
     assert sorted(row.reqid for row in stepped.namenode.answered) == [3]
 
 
+def test_of_different_requests_of_one_number_that_are_decided_together_the_first_counts() -> None:
+    stepped = Stepped()
+    rows = [(index, "s", 1, 1, "mkdir", path, (), stepped.now) for index, path in ((1, "/a"), (2, "/b"))]
+    stepped.namenode.decided.insert(*rows)
+    stepped.settle()
+    assert {row.path for row in stepped.namenode.fqpath} == {"/", "/a"}
+    assert [tuple(row) for row in stepped.namenode.answered] == [("s", 1, "", (1,))]
+
+
 def test_a_request_that_came_too_early_does_not_change_what_is_applied() -> None:
     """A malformed request of the same number comes in the tick of the decree."""
     stepped = Stepped()
