@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from attrs import define
 
-from bloompy.errors import UsageError
+from bloompy.errors import NodeStopped, UsageError
 from bloompy.runtime.node import Node
 from bloompy.transports.addresses import join_address, own_host, split_address
 from bloompy_paxos.errors import NoAnswer, RequestRefused
@@ -75,6 +75,9 @@ class Requests:
     async def __aexit__(self, *exception: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        for request in self._waiting.values():
+            if not request.answer.done():
+                request.answer.set_exception(NodeStopped("the client was closed before an answer came"))
         await self._node.__aexit__(*exception)
 
     async def ask(self, kind: Kind, command: Any) -> Any:
@@ -86,7 +89,10 @@ class Requests:
         Raises:
             NoAnswer: in time.
             RequestRefused: with the error that the replicas answered.
+            NodeStopped: if this client is closed, or was not entered.
         """
+        if not self._node.address:
+            raise NodeStopped("the client is not running", hint="enter it by `async with`")
         number, self._next = self._next, self._next + 1
         request = _Request(kind, command, self._loop.create_future(), self._loop.time() + self._timeout_s, REPEAT_S)
         self._waiting[number] = request

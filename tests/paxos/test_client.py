@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bloompy.errors import TransportError, UsageError
+from bloompy.errors import NodeStopped, TransportError, UsageError
 from bloompy_paxos import requests
 from bloompy_paxos.client import AsyncClient, Client
 from bloompy_paxos.errors import NoAnswer, RequestRefused
@@ -161,6 +161,21 @@ async def test_a_cancelled_request_is_waited_for_no_more() -> None:
         replica.mute = False
         await client.put("y", 2)
         assert replica.asked[-1].acked == 2
+
+
+async def test_a_client_serves_from_its_opening_to_its_closing_which_ends_what_waits() -> None:
+    async with FakeReplica() as replica:
+        replica.mute = True
+        client = AsyncClient([replica.address], SECRET)
+        with pytest.raises(NodeStopped, match="the client is not running"):
+            await client.get("x")
+        async with client:
+            task = asyncio.create_task(client.put("x", 1))
+            await asyncio.sleep(0.05)
+        with pytest.raises(NodeStopped, match="the client was closed before an answer came"):
+            await task
+        with pytest.raises(NodeStopped, match="not running"):
+            await client.get("x")
 
 
 async def test_status_of_all_replicas_also_of_those_that_are_silent_or_not_known() -> None:
