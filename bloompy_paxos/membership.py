@@ -20,7 +20,7 @@ class MemberChanges(CatchUp):
 
     Inputs:
         reconfigure: `change` is ("add" or "remove", address); `command` is decided with it, for the state machine to see. At most one
-            is under way at the leader, others are dropped; ask again.
+            waits at the leader, others take its place; ask again.
     """
 
     reconfigure = interface.input("session: str, number: int, change: tuple, command")
@@ -30,11 +30,10 @@ class MemberChanges(CatchUp):
 
     @rule
     def proposing_changes(self) -> None:
-        # reconfiguring(Name, Change) @next :- reconfigure(Name, Change), leads(_), the first of them, not reconfiguring(_).
+        # reconfiguring(Name, Change) @next :- reconfigure(Name, Change), leads(_), the first of them; in place of one that has not begun.
         self.first_name <= (agg.min((r.session, r.number)) for r in self.reconfigure)
         self.first_change <= (r for n in self.first_name for r in self.reconfigure for b in self.leads if (r.session, r.number) == n.name)
-        self.reconfiguring <+ ((session, number, change, command) for session, number, change, command in self.first_change
-                               if not any(r for r in self.reconfiguring))
+        self.reconfiguring <+- self.first_change
         # change(Change, Command) :- reconfiguring(Change, Command), config(Members, Members), peer(Added, Applied), Applied is near.
         self.change <= ((r.change, ((r.session, r.number, packed(r.command)),))
                         for r in self.reconfiguring for c in self.config for a in self.applied

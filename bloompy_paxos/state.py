@@ -68,7 +68,6 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     asking = table("request: tuple -> client: str, command")
 
     led = scratch("session, number, client, acked, kind, command")
-    stale = scratch("session, number")
     entry = scratch("index -> session, number, client, acked, kind, command, time")
     acked_now = scratch("session -> acked, seen")
     expired = scratch("session")

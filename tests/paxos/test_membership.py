@@ -139,6 +139,17 @@ def test_of_two_changes_at_once_one_comes_after_the_other(sim: Simulation) -> No
     assert counts == [3, 4, 5]
 
 
+def test_a_newcomer_that_never_comes_up_is_in_nobodys_way(sim: Simulation) -> None:
+    nodes, head, x, _ = start(sim)
+    sim.add(Store, "ghost", members=()).crash()
+    lost = x.send(head.address, "member", ("add-member", "ghost"))
+    sim.run(for_s=0.3)
+    d = newcomer(sim)
+    change(sim, x, head, "add", "d")
+    assert not lost.done()
+    eventually(sim, lambda: all(members_of(node) == tuple("abcd") for node in (*nodes, d)), 1, "all know")
+
+
 def members_of_coming(node: Any) -> tuple[str, ...]:
     return tuple(one(node.program.log.config).coming)
 
