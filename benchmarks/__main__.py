@@ -17,7 +17,7 @@ NAMES = [
     "incremental", "fqpath", "reachability",  # changes one a tick
     "closure", "tc", "sg", "apsp", "points_to", "triangles",  # bulk fixpoints
     "memory",
-    "requests", "group_commit", "wordcount", "replicated_log",  # processes
+    "requests", "group_commit", "wordcount", "replicated_log", "replicated_namenode",  # processes
     "linearizability", "exploration", "provenance", "lineage", "schedules",
 ]  # fmt: skip
 

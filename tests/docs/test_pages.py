@@ -9,7 +9,7 @@ import pytest
 from tests.docs.pages import Block, Shown, blocks, matches, pictures, rewritten, run_page
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["testing.md", "simulation.md", "paxos.md", "partitions.md"]
+PAGES = ["testing.md", "simulation.md", "paxos.md", "namenodes.md", "partitions.md"]
 
 
 @pytest.mark.parametrize("name", PAGES)

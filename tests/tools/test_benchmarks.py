@@ -15,7 +15,7 @@ from benchmarks.bulk import in_children
 from benchmarks.inputs import CLOSURE_PATHS, Generator, file_tree, graph
 from benchmarks.measure import Figure, WrongResult, compare
 
-SLOW = {"requests", "wordcount", "group_commit", "replicated_log"}  # start processes of their own
+SLOW = {"requests", "wordcount", "group_commit", "replicated_log", "replicated_namenode"}  # start processes of their own
 PEERS = {name: ["numpy", "duckdb"] for name in ("tc", "sg", "apsp", "triangles")} | {"points_to": ["numpy"]}
 PROGRAMS = {"replicated_log": "etcd"}
 
