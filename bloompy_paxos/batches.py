@@ -22,11 +22,25 @@ _COMMAND: Decoder[Any] = Decoder()
 _COMMANDS: Decoder[tuple[Command, ...]] = Decoder(tuple[Command, ...])
 
 
-def is_sound(value: Any) -> bool:
-    """Whether a value equals itself: no NaN anywhere in it, which no table could hold in a key."""
+def request_fault(command: Any, most_bytes: int) -> str:
+    """Why no log should take a command, whatever it means: "EINVAL" for a NaN anywhere in it, which no key of a table could hold,
+    "E2BIG" for more than about so many bytes, for which all others would have to wait; else "".
+    """
+    if not _is_sound(command):
+        return "EINVAL"
+    return "E2BIG" if _weight(command) > most_bytes else ""
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether a value equals itself, with all that is in it."""
+    return all(map(_is_sound, value)) if isinstance(value, tuple | frozenset) else bool(value == value)
+
+
+def _weight(value: Any) -> int:
+    """About how many bytes a value takes."""
     if isinstance(value, tuple | frozenset):
-        return all(map(is_sound, value))
-    return bool(value == value)
+        return sum(map(_weight, value), 1)
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def packed(command: Any) -> bytes:

@@ -14,6 +14,8 @@ from bloompy_paxos.election import Election
 
 LEARNED = 50
 """Most slots sent at one `fetch`."""
+SELDOM = 5
+"""Every so many pulses a reply is asked for again of which a part is there."""
 PATIENCE_S = 5.0
 """A snapshot of which the beginning is here may take so long before it is asked for again."""
 
@@ -33,9 +35,10 @@ class CatchUp(Election):
 
     @rule
     def retransmission(self) -> None:
-        # p1a(@N, me, B, A + 1) @async :- pulse(), ballot(B), audience(N), not whole(B, N), applied(A).
+        # p1a(@N, me, B, A + 1) @async :- pulse(), ballot(B), audience(N), not whole(B, N), applied(A).      (seldom where much is to come)
         self.p1a <~ ((n.node, self.me, b.ballot, a.slot + 1) for p in self.pulse for b in self.ballot for n in self.audience
-                     for a in self.applied if (b.ballot, n.node) not in self.whole)
+                     for a in self.applied if (b.ballot, n.node) not in self.whole
+                     and (p.no % SELDOM == 0 or not any(x for x in self.promise if x.ballot == b.ballot and x.acceptor == n.node)))
         # p2a(@N, me, B, S, V) @async :- pulse(Now), leads(B), proposal(B, S, V, Time), Now - Time > 2 pulse_s,
         #                                audience(N), not voter(B, S, N).
         self.p2a <~ ((n.node, self.me, b.ballot, x.slot, x.value) for p in self.pulse for b in self.leads for x in self.proposal

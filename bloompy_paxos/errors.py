@@ -28,5 +28,6 @@ class RequestRefused(BloomError):
 
 _REASONS: dict[str, tuple[str, str | None]] = {
     "EINVAL": ("the replicas serve no such request", "see the docstring of the replicated program for its commands"),
+    "E2BIG": ("it is larger than the replicas take (command_bytes)", "divide it, or keep large values elsewhere and their names here"),
     "ESTALE": ("the replicas have forgotten this client, or have its answer no longer", "make a new client"),
 }

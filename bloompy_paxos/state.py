@@ -12,7 +12,7 @@ Theory and Practice" (2014), section 6.3; the table of results is part of the st
 from typing import Any
 
 from bloompy import agg, module, param, periodic, rule, scratch, table
-from bloompy_paxos.batches import is_sound
+from bloompy_paxos.batches import request_fault
 from bloompy_paxos.multipaxos import MultiPaxos
 from bloompy_paxos.protocol import Service
 from bloompy_paxos.snapshots import Snapshots
@@ -41,6 +41,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         result: the answer to a command or query, in the same tick, by its `request`; a command without one is answered by None.
 
     Params: those of `MultiPaxos`, and
+        command_bytes: a larger command is refused; while one is on its way all others wait.
         session_retention_s, sweep_s: results are kept for a client until it was silent for so long; how often that is looked after.
     """
 
@@ -52,6 +53,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     lease_s = param(0.0)
     drift = param(0.01)
     batch_commands = param(1_000)
+    command_bytes = param(1_000_000)
     session_retention_s = param(3_600.0)
     sweep_s = param(60.0)
     sweep = periodic(sweep_s)
@@ -74,7 +76,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
 
     def fits(self, kind: str, command: Any) -> bool:
         """Whether a request can be served at all, for subclasses to say: what is decided has to be served. If that raised, it would do so
-        at all replicas, for ever. Values with a NaN somewhere are refused before.
+        at all replicas, for ever. Values with a NaN somewhere, and large ones, are refused before.
 
         Args:
             kind: "write", "member", "read", "stale".
@@ -85,17 +87,18 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         return (isinstance(command, tuple) and len(command) == 2 and command[0] in ("add-member", "remove-member")
                 and isinstance(command[1], str))
 
-    def serves(self, kind: str, command: Any) -> bool:
-        """Whether a request is taken."""
-        return is_sound(command) and self.fits(kind, command)
+    def refusal(self, kind: str, command: Any) -> str:
+        """Why a request is not taken, the name of an error; "" if it is."""
+        return request_fault(command, self.command_bytes) or ("" if self.fits(kind, command) else "EINVAL")
 
     @rule
     def accepting(self) -> None:
-        # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), it fits, log.leading(_), not answered(S, N).
+        # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), not refused, log.leading(_), not answered(S, N).
         self.led <= ((r.session, r.number, r.client, r.acked, r.kind, r.command) for r in self.request for b in self.log.leading
-                     if self.serves(r.kind, r.command) and (r.session, r.number) not in self.answered)
-        # reply(@C, me, S, N, EINVAL) @async :- request(C, S, N, _, Kind, Command), it does not fit.
-        self.reply <~ ((r.client, self.me, r.session, r.number, "EINVAL", None) for r in self.request if not self.serves(r.kind, r.command))
+                     if not self.refusal(r.kind, r.command) and (r.session, r.number) not in self.answered)
+        # reply(@C, me, S, N, Code) @async :- request(C, S, N, _, Kind, Command), refusal(Kind, Command) = Code.
+        self.reply <~ ((r.client, self.me, r.session, r.number, self.refusal(r.kind, r.command), None)
+                       for r in self.request if self.refusal(r.kind, r.command))
         # request(@L, C, S, N, ...) @async :- request(C, S, N, ...), log.leader(L), not log.leading(_).
         self.request <~ ((x.address, r.client, r.session, r.number, r.acked, r.kind, r.command)
                          for r in self.request for x in self.log.leader
@@ -134,7 +137,8 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         self.asking <+- (((r.session, r.number), r.client, r.command) for r in self.led if r.kind == "read")
         # query((S, N), Command) :- asking((S, N), _, Command), log.readable((S, N)); request(S, N, stale, Command).
         self.query <= ((x.id, a.command) for x in self.log.readable for a in self.asking if a.request == x.id)
-        self.query <= (((r.session, r.number), r.command) for r in self.request if r.kind == "stale" and self.serves(r.kind, r.command))
+        self.query <= (((r.session, r.number), r.command) for r in self.request
+                       if r.kind == "stale" and not self.refusal(r.kind, r.command))
         # reply(@C, me, S, N, "", R) @async :- query((S, N)), result((S, N), R), asking((S, N), C) or request(C, S, N, stale).
         self.reply <~ ((a.client, self.me, q.request[0], q.request[1], "", self.result.get(q.request, (q.request, None)).result)
                        for q in self.query for a in self.asking if a.request == q.request)

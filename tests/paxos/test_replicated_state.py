@@ -135,6 +135,7 @@ def test_reads_and_refused_requests_take_no_slot(sim: Simulation) -> None:
            ("write", ("drop", "k")), ("read", ("put", "k", 1)), ("read", None), ("stale", ("get",)), ("bogus", ("get", "k"))]  # fmt: skip
     for kind, command in bad:
         assert wait(sim, x.send(head.address, kind, command)).code == "EINVAL", (kind, command)
+    assert wait(sim, x.send(head.address, "write", ("put", "k", "x" * 1_000_001))).code == "E2BIG"
     assert head.program.log.applied.rows() == before
     assert not head.program.dead_letter
 
