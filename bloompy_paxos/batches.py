@@ -26,21 +26,20 @@ def request_fault(command: Any, most_bytes: int) -> str:
     """Why no log should take a command, whatever it means: "EINVAL" for a NaN anywhere in it, which no key of a table could hold,
     "E2BIG" for more than about so many bytes, for which all others would have to wait; else "".
     """
-    if not _is_sound(command):
-        return "EINVAL"
-    return "E2BIG" if _weight(command) > most_bytes else ""
+    weight = _weight(command)
+    return "E2BIG" if weight > most_bytes else "" if weight == weight else "EINVAL"
 
 
-def _is_sound(value: Any) -> bool:
-    """Whether a value equals itself, with all that is in it."""
-    return all(map(_is_sound, value)) if isinstance(value, tuple | frozenset) else bool(value == value)
-
-
-def _weight(value: Any) -> int:
-    """About how many bytes a value takes."""
+def _weight(value: Any) -> float:
+    """About how many bytes a value takes; NaN if there is one in it."""
+    if isinstance(value, str | bytes):
+        return len(value)
     if isinstance(value, tuple | frozenset):
-        return sum(map(_weight, value), 1)
-    return len(value) if isinstance(value, str | bytes) else 8
+        total = 1.0
+        for item in value:
+            total += _weight(item)
+        return total
+    return 8 if value == value else float("nan")
 
 
 def packed(command: Any) -> bytes:

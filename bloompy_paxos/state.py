@@ -69,6 +69,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
     session = table("session: str -> acked: int, seen: float", durable=True)
     asking = table("request: tuple -> client: str, command")
 
+    refused = scratch("client, session, number -> code")
     led = scratch("session, number, client, acked, kind, command")
     entry = scratch("index -> session, number, client, acked, kind, command, time")
     acked_now = scratch("session -> acked, seen")
@@ -93,12 +94,14 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
 
     @rule
     def accepting(self) -> None:
-        # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), not refused, log.leading(_), not answered(S, N).
+        # refused(C, S, N, Code) :- request(C, S, N, _, Kind, Command), refusal(Kind, Command) = Code.
+        judged = ((r.client, r.session, r.number, self.refusal(r.kind, r.command)) for r in self.request)
+        self.refused <= ((client, session, number, code) for client, session, number, code in judged if code)
+        self.reply <~ ((x.client, self.me, x.session, x.number, x.code, None) for x in self.refused)
+        # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), log.leading(_), not refused(C, S, N),
+        #                                       not answered(S, N).
         self.led <= ((r.session, r.number, r.client, r.acked, r.kind, r.command) for r in self.request for b in self.log.leading
-                     if not self.refusal(r.kind, r.command) and (r.session, r.number) not in self.answered)
-        # reply(@C, me, S, N, Code) @async :- request(C, S, N, _, Kind, Command), refusal(Kind, Command) = Code.
-        self.reply <~ ((r.client, self.me, r.session, r.number, self.refusal(r.kind, r.command), None)
-                       for r in self.request if self.refusal(r.kind, r.command))
+                     if (r.client, r.session, r.number) not in self.refused and (r.session, r.number) not in self.answered)
         # request(@L, C, S, N, ...) @async :- request(C, S, N, ...), log.leader(L), not log.leading(_).
         self.request <~ ((x.address, r.client, r.session, r.number, r.acked, r.kind, r.command)
                          for r in self.request for x in self.log.leader
@@ -138,7 +141,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         # query((S, N), Command) :- asking((S, N), _, Command), log.readable((S, N)); request(S, N, stale, Command).
         self.query <= ((x.id, a.command) for x in self.log.readable for a in self.asking if a.request == x.id)
         self.query <= (((r.session, r.number), r.command) for r in self.request
-                       if r.kind == "stale" and not self.refusal(r.kind, r.command))
+                       if r.kind == "stale" and (r.client, r.session, r.number) not in self.refused)
         # reply(@C, me, S, N, "", R) @async :- query((S, N)), result((S, N), R), asking((S, N), C) or request(C, S, N, stale).
         self.reply <~ ((a.client, self.me, q.request[0], q.request[1], "", self.result.get(q.request, (q.request, None)).result)
                        for q in self.query for a in self.asking if a.request == q.request)
