@@ -30,10 +30,11 @@ class Acceptor(Messages):
         # asked(L, B, First) :- p1a(L, B, First), following(L) or following(_, Heard), Heard + lease_s <= now.      (not before one knows)
         self.asked <= ((m.leader, m.ballot, m.first) for m in self.p1a
                        if any(f for f in self.following if f.leader == m.leader or self.lease_s <= 0 or f.heard + self.lease_s <= self.now))
-        # heard(L, B) :- asked(L, B, _); p2a(L, B, _, _); begins(B), L = me; nack(L, B).
-        # Who begins a ballot is the first to promise it, so that nobody begins one twice.
+        # heard(L, B) :- asked(L, B, _); p2a(L, B, _, _); heartbeat(L, B, _); begins(B), L = me; nack(L, B).
+        # Who begins a ballot is the first to promise it, so that nobody begins one twice; who hears a leader is bound by its ballot.
         self.heard <= ((m.leader, m.ballot) for m in self.asked)
         self.heard <= ((m.leader, m.ballot) for m in self.p2a)
+        self.heard <= ((m.leader, m.ballot) for m in self.heartbeat)
         self.heard <= ((self.me, b.ballot) for b in self.begins)
         self.heard <= ((m.acceptor, m.promised) for m in self.nack)
         # floor(max<B>) :- heard(_, B); promised(B).

@@ -16,12 +16,20 @@ from bloompy_paxos.quorums import LOWEST, both_reached, is_majority
 
 LONGEST = 4
 """A candidate waits twice as long after each try, so often."""
+FREE, CALMED_S = 4, 10.0
+"""So many ballots after one another make nobody more patient; half as many when nothing has happened for so long."""
+
+
+def calmed(level: float, since_s: float) -> float:
+    """What is left of a turmoil after some time."""
+    return float(level * 0.5 ** (max(since_s, 0.0) / CALMED_S))
 
 
 class Election(Learner):
     """Heartbeats, timeouts, pre-vote, stepping down."""
 
     candidacy = table("-> ballot: tuple, tries: int, since: float, until: float")
+    turmoil = table("-> level: float, since: float")
     supporter = table("ballot: tuple, member: str")
     peer = table("node: str -> no: int, applied: int, sent: float, heard: float")
 
@@ -47,22 +55,37 @@ class Election(Learner):
 
     @rule
     def follow(self) -> None:
-        # sign(L, B) :- heartbeat(L, B), promised(P), B >= P, not (floor(P), P > B).      (a lease ends with the promise of another ballot)
-        self.sign <= ((h.leader, h.ballot) for h in self.heartbeat if h.ballot >= self.promised.get((), (LOWEST,)).ballot
-                      and not any(f for f in self.floor if f.ballot > h.ballot))
+        # sign(L, B) :- heartbeat(L, B), floor(B); begins(B), floor(B), L = me.      (a late one of an older ballot is none)
+        self.sign <= ((h.leader, h.ballot) for h in self.heartbeat for f in self.floor if h.ballot == f.ballot)
+        self.sign <= ((self.me, b.ballot) for b in self.begins for f in self.floor if b.ballot == f.ballot)
         # sign(L, B) :- asked(L, B, _), floor(B), promised(P), B > P.      (once a ballot: who never gets to lead is not followed for ever)
         self.sign <= ((m.leader, m.ballot) for m in self.asked for f in self.floor
                       if m.ballot == f.ballot and m.ballot > self.promised.get((), (LOWEST,)).ballot)
         # alive(@L, me, B, No, A, Sent) @async :- heartbeat(L, B, No, _, Sent), sign(L, B), applied(A).
         self.alive <~ ((h.leader, self.me, h.ballot, h.no, self.applied.get((), (-1, 0)).slot, h.sent) for h in self.heartbeat
                        if (h.leader, h.ballot) in self.sign)
-        # following(L, max<B>, now, now + election_s * (1 + rand)) @next :- sign(L, B).
+        # following(L, max<B>, now, now + patience_s * (1 + rand)) @next :- sign(L, B), patience(patience_s).
         self.newest <= (agg.max(s.ballot) for s in self.sign)
-        self.following <+- ((s.leader, s.ballot, self.now, self.now + self.election_s * (1 + self.rand))
-                            for s in self.sign for n in self.newest if s.ballot == n.ballot)
-        # del candidacy(_) @next :- sign(_, _).
-        self.candidacy <- (x for n in self.newest for x in self.candidacy)
-        self.leader <= ((f.leader,) for f in self.following if f.leader)
+        self.following <+- ((s.leader, s.ballot, self.now, self.now + self.patience_s(x.level, self.now - x.since) * (1 + self.rand))
+                            for s in self.sign for n in self.newest for x in self.turmoil if s.ballot == n.ballot)
+        # del candidacy(_) @next :- sign(_, _), not begins(_).
+        self.candidacy <- (x for n in self.newest for x in self.candidacy if not any(b for b in self.begins))
+        # leader(L) :- following(L, _, _, Until), now < Until.
+        self.leader <= ((f.leader,) for f in self.following if f.leader and self.now < f.until)
+
+    @rule
+    def patience(self) -> None:
+        # turmoil(Level + 1, now) @next :- floor(B), promised(P), B > P, turmoil(Level).      (the Level is halved in CALMED_S)
+        self.turmoil <+- ((calmed(x.level, self.now - x.since) + 1, self.now) for f in self.floor for x in self.turmoil
+                          if f.ballot > self.promised.get((), (LOWEST,)).ballot)
+        self.turmoil <+ ((0.0, self.now) for s in self.starting)
+
+    def patience_s(self, level: float, since_s: float) -> float:
+        """How long a leader may be silent: election_s, and longer where one ballot has followed the other for some time.
+
+        Where a synchronisation or a tick takes longer than election_s, all would depose each other for ever otherwise.
+        """
+        return float(self.election_s * 2 ** min(max(int(calmed(level, since_s)) - FREE, 0), LONGEST))
 
     @rule
     def canvassing(self) -> None:
@@ -101,8 +124,9 @@ class Election(Learner):
         # peer(N, No, A, Sent, now) @next :- alive(N, B, No, A, Sent), leads(B), the latest of a node.
         self.answer <= ((m.node, agg.max((m.no, m.applied, m.sent))) for m in self.alive for b in self.leads if m.ballot == b.ballot)
         self.peer <+- ((x.node, x.ack[0], x.ack[1], x.ack[2], self.now) for x in self.answer)
-        # deposed(B) :- pulse(Now), ballot(B, Since), leads(B), peer(N, Heard): no majority was heard for twice election_s.
+        # deposed(B) :- pulse(Now), ballot(B, Since), peer(N, Heard): no majority was heard for twice patience_s.
         self.heard_of <= (agg.collect((x.node, x.heard)) for p in self.pulse for x in self.peer if x.heard <= p.time)
-        self.deposed <= ((b.ballot,) for p in self.pulse for b in self.ballot for c in self.config
-                         if not p.time - 2 * self.election_s <= b.since <= p.time
-                         and both_reached(self.heard_of.get((), ((),)).times, c.members, c.coming) < p.time - 2 * self.election_s)
+        silent = ((2 * self.patience_s(x.level, p.time - x.since), p.time) for p in self.pulse for x in self.turmoil)
+        self.deposed <= ((b.ballot,) for silent_s, now in silent for b in self.ballot for c in self.config
+                         if not now - silent_s <= b.since <= now
+                         and both_reached(self.heard_of.get((), ((),)).times, c.members, c.coming) < now - silent_s)
