@@ -74,11 +74,11 @@ def seconds(cluster: LocalCluster, work: Work, round_: str, files: int) -> float
     return asyncio.run(run())
 
 
-def measure(small: bool) -> list[Figure]:
+def figures(small: bool) -> list[Figure]:
     """Both loads on both clusters."""
     rounds, loads = (2, {"metadata": (metadata, 64, OPERATIONS), "small files": (small_files, 16, 1)}) if small else (
         7, {"metadata": (metadata, 320, OPERATIONS), "small files": (small_files, 80, 1)})  # fmt: skip
-    figures: list[Figure] = []
+    found: list[Figure] = []
     with (
         tempfile.TemporaryDirectory() as directory,
         LocalCluster(2, Path(directory, "one"), processes=True, heartbeat_s=1.0) as one,
@@ -92,11 +92,11 @@ def measure(small: bool) -> list[Figure]:
             what = f"{load}, {files} files, {METADATA_CLIENTS if load == 'metadata' else WRITERS} at once"
             for name, all_s in took.items():
                 rate = files * operations / statistics.median(all_s[1:])  # the first round warms up
-                figures.append(Figure(f"{what}: {name}", rate, "operations/s" if operations > 1 else "files/s", rate=True))
+                found.append(Figure(f"{what}: {name}", rate, "operations/s" if operations > 1 else "files/s", rate=True))
             ratios = [many / single for single, many in zip(took[ONE][1:], took[THREE][1:], strict=True)]
-            figures.append(Figure(f"{what}: time with three over time with one", statistics.median(ratios), "×", MOST_EXTRA))
-    return figures
+            found.append(Figure(f"{what}: time with three over time with one", statistics.median(ratios), "×", MOST_EXTRA))
+    return found
 
 
 if __name__ == "__main__":
-    command(__doc__, measure)
+    command(__doc__, figures)

@@ -14,7 +14,7 @@ The NameNodes of a group are replicas of one, and the greatest ballot of a group
 deleted for the leaders before, a NameNode is told so (`settled`): it may then count replicas, and condemn those that are too many.
 """
 
-from bloompy import Bloom, agg, channel, param, periodic, rule, scratch, table
+from bloompy import Bloom, agg, channel, interface, param, periodic, rule, scratch, table
 
 
 class DataNode(Bloom):
@@ -50,10 +50,10 @@ class DataNode(Bloom):
     command = channel("@address: str, nn: str, kind: str, chunk: int, target: str, ballot: tuple")
 
     local = table("chunk: int -> length: int, state: str")
-    vanished = scratch("chunk: int")
+    vanished = interface.input("chunk: int")
     usage = table("-> free: int, used: int")
     nudge = scratch("why: str")
-    done = scratch("kind: str, chunk: int, target: str")
+    done = interface.input("kind: str, chunk: int, target: str")
 
     peer = scratch("nn -> group, incarnation")
     member = table("nn: str -> registration: str, no: int, seen: float")

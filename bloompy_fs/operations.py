@@ -39,6 +39,9 @@ READS: dict[str, tuple[type, ...]] = {
 """Operations answered at once from what holds."""
 
 REPLICATION_LIMIT = 512
+LENGTH_LIMIT = 2**40
+TEXT_LIMIT = 255
+"""Most characters in the name of a session or a node."""
 PAGE_LIMIT = 10_000
 """Most entries in one answer: a directory or a file with more is told page by page."""
 
@@ -64,14 +67,15 @@ def _argument_fault(op: str, args: tuple[Any, ...]) -> str:
     if op == "rename":
         return path_fault(args[0])
     if op == "addchunk":
-        return "" if _are_names(args[1]) else "EINVAL"
+        return "" if _are_names((args[0], *args[1])) else "EINVAL"
     if op == "commit":
-        return "" if args[1] > 0 and args[2] and _are_names(args[2]) else "EINVAL"
+        return "" if 0 < args[1] <= LENGTH_LIMIT and args[2] and _are_names(args[2]) else "EINVAL"
     return ""
 
 
 def _are_names(values: tuple[Any, ...]) -> bool:
-    return all(type(value) is str for value in values)
+    """Whether these can be names of nodes; what goes through a log must be bounded."""
+    return len(values) <= REPLICATION_LIMIT and all(type(value) is str and len(value) <= TEXT_LIMIT for value in values)
 
 
 def paths_written(op: str, path: str, args: tuple[Any, ...]) -> tuple[str, ...]:

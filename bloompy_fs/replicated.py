@@ -108,10 +108,11 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
         self.first_queued <= (agg.min(q.index) for q in self.queue)
         self.ready_read <= ((k.session, k.reqid, k.op, k.path, k.args) for k in self.confirmed
                             if not any(q for q in self.first_queued if q.index <= k.upto))
-        # looking(S, R, ...) @next :- look_now(S, R, ...), not ready_read(S, R), confirmed(S, R) or not.
-        self.looking <+- (k for k in self.confirmed if (k.session, k.reqid) not in self.ready_read)
-        self.looking <+- (k for k in self.look_now if (k.session, k.reqid) not in self.confirmed
-                          and any(o for o in self.owed if o.session == k.session and o.reqid == k.reqid))
+        # looking(S, R, ...) @next :- confirmed(S, R, ...), not ready_read(S, R).
+        # looking(S, R, ..., step) @next :- look_now(S, R, ..., step), not confirmed(S, R).
+        self.looking <+- (k for k in self.confirmed if (k.session, k.reqid) not in self.ready_read
+                          and not any(x for x in self.looking if x.session == k.session and x.reqid == k.reqid and x.upto == k.upto))
+        self.looking <+- (k for k in self.look_now if k.id == self.step and (k.session, k.reqid) not in self.confirmed)
         # del looking(S, R) @next :- ready_read(S, R); not leads(); not owed(S, R).
         self.looking <- ((k.session, k.reqid) for k in self.looking if (k.session, k.reqid) in self.ready_read)
         self.looking <- ((k.session, k.reqid) for k in self.looking if not any(b for b in self.leads))

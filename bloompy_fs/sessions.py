@@ -24,7 +24,7 @@ Where another state takes the place of this one, as that of a replica that is ah
 """
 
 from bloompy import agg, param, periodic, rule, scratch, table
-from bloompy_fs.operations import OWN_SESSIONS, PREPARED, READS, WRITES, paths_written, request_fault
+from bloompy_fs.operations import OWN_SESSIONS, PREPARED, READS, TEXT_LIMIT, WRITES, paths_written, request_fault
 from bloompy_fs.paths import ancestors
 from bloompy_fs.protocol import Protocol
 
@@ -93,6 +93,8 @@ class Sessions(Protocol):
         # unfit(S, R, 1, E) :- asked(S, R, A, Op, P, Args), request_fault(R, A, Op, P, Args) = E != "".
         checked = ((r.session, r.reqid, request_fault(r.reqid, r.acked, r.op, r.path, r.args)) for r in self.asked)
         self.unfit <= ((session, reqid, 1, code) for session, reqid, code in checked if code)
+        # unfit(S, R, 1, "EINVAL") :- asked(S, R), S is no name.
+        self.unfit <= ((r.session, r.reqid, 1, "EINVAL") for r in self.asked if len(r.session) > TEXT_LIMIT)
         # fresh(S, R, ...) :- asked(S, R, ...), not unfit(S, R), not answered(S, R).
         self.fresh <= ((r.session, r.reqid, r.acked, r.op, r.path, r.args) for r in self.asked
                        if (r.session, r.reqid) not in self.answered

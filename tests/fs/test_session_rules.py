@@ -153,6 +153,10 @@ def test_who_was_never_answered_is_forgotten() -> None:
         ("addchunk", "/a", ("h", (1,)), "EINVAL"),
         ("commit", "/a", (1, 0, ("d0",)), "EINVAL"),
         ("commit", "/a", (1, 5, ()), "EINVAL"),
+        ("commit", "/a", (1, 2**64, ("d0",)), "EINVAL"),
+        ("commit", "/a", (1, 5, ("d" * 1_000,)), "EINVAL"),
+        ("addchunk", "/a", ("h" * 1_000, ()), "EINVAL"),
+        ("addchunk", "/a", ("h", ("d",) * 600), "EINVAL"),
         ("locations", "/a", ("1",), "EINVAL"),
     ],
 )
@@ -162,6 +166,12 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(op: str, path: str,
     assert len(stepped.responses) == 1
     assert not len(stepped.namenode.inode)
     assert not len(stepped.namenode.reached)
+
+
+def test_the_name_of_a_session_is_bounded() -> None:
+    stepped = Stepped()
+    assert stepped.outcome("mkdir", "/a", session="s" * 1_000) == ("EINVAL", ())
+    assert not len(stepped.namenode.inode)
 
 
 def test_a_request_that_acknowledges_itself_is_refused() -> None:
