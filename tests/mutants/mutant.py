@@ -28,12 +28,14 @@ class Subject:
         modules: files that hold it, in the order of their imports; mutants edit their text.
         test: of the cluster, its properties named in what it raises.
         faults: the mix under which it must hold.
+        right_runs: most runs of a row that should have no counterexample.
     """
 
     name: str
     modules: tuple[str, ...]
     test: Test
     faults: Faults = Faults.mix()
+    right_runs: int = 300
 
 
 @frozen(kw_only=True)
@@ -76,8 +78,8 @@ class Mutant:
             lines += [f"- {line.strip()}" for line in old.splitlines()] + [f"+ {line.strip()}" for line in new.splitlines()]
         return "\n".join(lines)
 
-    def programs(self) -> Any:
-        """The classes of the subject's modules, edited.
+    def texts(self) -> dict[str, str]:
+        """The texts of the subject's modules, edited.
 
         Raises:
             AssertionError: for an edit whose old text does not stand exactly once in them.
@@ -88,6 +90,11 @@ class Mutant:
             assert len(places) == 1, f"{self.subject.name}, {self.name}: {old!r} stands {len(places)} times"
             assert old != new, f"{self.subject.name}, {self.name}: no edit"
             texts[places[0]] = texts[places[0]].replace(old, new)
+        return texts
+
+    def programs(self) -> Any:
+        """The classes of these modules."""
+        texts = self.texts()
         namespace: dict[str, Any] = {"__name__": f"mutant_{id(self)}"}
         for name, text in texts.items():
             # What the modules take from one another is in the namespace already, edited.
