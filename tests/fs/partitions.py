@@ -113,7 +113,7 @@ def at_rest(sim: Simulation) -> bool:
     names = ("transaction", "decision", "share", "prepared", "waiting", "returning", "delayed")
     reached = {(node.program.partition, tuple(node.reached)) for node in members_of(sim) if node.up}
     return len(reached) == len(members_of(sim)[0].program.partitions) and all(
-        node.up and not any(len(getattr(node, name)) for name in names) for node in members_of(sim)
+        node.up and len(node.fqpath) and not any(len(getattr(node, name)) for name in names) for node in members_of(sim)
     )
 
 

@@ -35,7 +35,15 @@ class Store:
         for name in DISKS:
             sim.add(
                 lambda me, seed, clock: DataNode(
-                    me, seed=seed, clock=clock, namenodes=groups, node=me, incarnation=next(numbers), data=f"{me}:2", host=me, heartbeat_s=0.2
+                    me,
+                    seed=seed,
+                    clock=clock,
+                    namenodes=groups,
+                    node=me,
+                    incarnation=next(numbers),
+                    data=f"{me}:2",
+                    host=me,
+                    heartbeat_s=0.2,
                 ),
                 name,
                 setup=self.prepare,
@@ -145,11 +153,11 @@ def chunks_live_and_die(sim: Simulation) -> None:
 
 
 def test_chunks_go_where_their_files_go() -> None:
-    campaign(chunks_live_and_die, runs=4, faults=Faults(), first_seed=1).check(every_kind=False)
+    campaign(chunks_live_and_die, runs=2, faults=Faults(), first_seed=1).check(every_kind=False)
 
 
 def test_so_they_do_whatever_happens_to_messages_and_power() -> None:
-    campaign(chunks_live_and_die, runs=6, faults=FAULTS, first_seed=1).check(every_kind=False)
+    campaign(chunks_live_and_die, runs=3, faults=FAULTS, first_seed=1).check(every_kind=False)
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def of_two_drawn_at_groups(sim: Simulation) -> None:
 
 
 def test_two_requests_at_once_are_one_after_the_other() -> None:
-    campaign(of_two_drawn, runs=20, faults=Faults(delay=0.5), first_seed=1).check(every_kind=False)
+    campaign(of_two_drawn, runs=12, faults=Faults(delay=0.5), first_seed=1).check(every_kind=False)
 
 
 @pytest.mark.slow

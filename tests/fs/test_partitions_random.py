@@ -106,23 +106,23 @@ def test_one_partition_is_a_namenode() -> None:
 
 @pytest.mark.parametrize("test", [on_two, on_three])
 def test_partitions_together_are_one_file_system(test: Any) -> None:
-    campaign(test, runs=6, faults=Faults(), first_seed=1).check(every_kind=False)
+    campaign(test, runs=4, faults=Faults(), first_seed=1).check(every_kind=False)
 
 
 @pytest.mark.parametrize("test", [on_two, on_three])
 def test_so_they_are_whatever_happens_to_messages_and_power(test: Any) -> None:
-    found = campaign(test, runs=6, faults=FAULTS, first_seed=1)
+    found = campaign(test, runs=4, faults=FAULTS, first_seed=1)
     found.check(every_kind=False)
-    assert found.counts["crash"] > 3
+    assert found.counts["crash"] > 1
 
 
 def test_partitions_of_replicas_are_one_file_system_whatever_happens() -> None:
-    found = campaign(on_groups, runs=4, faults=FAULTS, first_seed=1)
+    found = campaign(on_groups, runs=2, faults=FAULTS, first_seed=1)
     found.check(every_kind=False)
-    assert found.counts["crash"] > 3
+    assert found.counts["crash"] > 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("test", [on_two, on_three, on_groups])
-def test_so_they_are_in_a_thousand_runs(test: Any) -> None:
-    campaign(test, runs=1_000, faults=FAULTS, first_seed=1_000).check()
+@pytest.mark.parametrize(("test", "runs"), [(on_two, 1_000), (on_three, 1_000), (on_groups, 200)])
+def test_so_they_are_in_many_runs(test: Any, runs: int) -> None:
+    campaign(test, runs=runs, faults=FAULTS, first_seed=1_000).check()

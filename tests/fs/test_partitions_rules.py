@@ -164,11 +164,29 @@ def test_a_decision_waits_for_its_prepare() -> None:
     assert not len(partition.program.lock)
 
 
-def test_the_coordinator_locks_what_it_has_no_share_in() -> None:
+def coordinator_of_three() -> PartitionedNameNode:
+    """Partition 0 of three, with /b at home on 1 and /c on 2."""
     coordinator = PartitionedNameNode("p0", partition=0, partitions=(("p0",), ("p1",), ("p2",)))
     homes = [next(fid for fid in range(100, 200) if partition_of(fid, 3) == home) for home in (1, 2)]
     coordinator.inode.insert((0, "b", homes[0], True, 0, 0.0), (0, "c", homes[1], True, 0, 0.0))
     coordinator.tick(0.0)
+    return coordinator
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_why_a_move_fails_is_what_its_giver_says_if_both_object(order: tuple[int, int]) -> None:
+    coordinator = coordinator_of_three()
+    coordinator.request.insert(("p0", "c", "s", 1, 1, "rename", "/b/f", ("/c/g", False, False)))
+    number = next(iter(coordinator.tick(0.0).sent["instruct"]))[1]
+    answers = []
+    for partition in order:
+        coordinator.instructed.insert(("p0", number, partition, ["", "ENOENT", "EEXIST"][partition], ()))
+        answers += coordinator.tick(0.0).sent.get("response", ())
+    assert [tuple(row[4:]) for row in answers] == [("ENOENT", ())]
+
+
+def test_the_coordinator_locks_what_it_has_no_share_in() -> None:
+    coordinator = coordinator_of_three()
     coordinator.request.insert(("p0", "c", "s", 1, 1, "rename", "/b/f", ("/c/g", False, False)))
     sent = coordinator.tick(0.0).sent["instruct"]
     assert {(row[0], row[3], row[4], row[5]) for row in sent} == {
