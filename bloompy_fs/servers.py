@@ -19,6 +19,7 @@ from anyio.abc import SocketAttribute
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from bloompy.errors import BloomError, UsageError
+from bloompy.runtime.limits import Limits
 from bloompy.runtime.node import Node
 from bloompy.std.hashing import stable_hash
 from bloompy.transports.addresses import is_unspecified, join_address, split_address
@@ -28,6 +29,7 @@ from bloompy_fs.datanode import DataNode
 from bloompy_fs.dataplane import DataPlane, Events
 from bloompy_fs.namenode import NameNode
 from bloompy_fs.replicated import ReplicatedNameNode
+from bloompy_paxos.snapshots import SNAPSHOT_BYTES
 
 log = logging.getLogger(__name__)
 _ORDERS = 10_000
@@ -73,7 +75,8 @@ def namenode_server(
     if number is None:
         named = "; ".join(map(", ".join, every))
         raise UsageError(f"{listen} is not among the members {named}", hint="name all replicas, this one too")
-    return Node(_member(every, number, parameters), listen=listen, store=store, secret=secret)
+    limits = Limits(outgoing_bytes=SNAPSHOT_BYTES)
+    return Node(_member(every, number, parameters), listen=listen, store=store, secret=secret, limits=limits)
 
 
 def _member(every: Groups, number: int, parameters: dict[str, Any]) -> NameNode:

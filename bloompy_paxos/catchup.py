@@ -31,6 +31,7 @@ class CatchUp(Election):
     pieces = scratch("-> n")
     here = scratch("slot -> n")
     complete = scratch("-> slot")
+    over = scratch("slot")
     cut = scratch("-> slot")
 
     @rule
@@ -94,8 +95,11 @@ class CatchUp(Election):
         # applied(S, I), config(Config), truncated(S) @next :- complete(S), arriving(S, I, Config).
         self.applied <+- ((s.slot, s.index) for x in self.complete for s in self.arriving if s.slot == x.slot)
         self.config <+- ((s.config[0], s.config[1], s.config[2]) for x in self.complete for s in self.arriving if s.slot == x.slot)
-        self.arriving <- ((s.slot,) for x in self.complete for s in self.arriving if s.slot <= x.slot)
-        self.arrived <- (r for x in self.complete for r in self.arrived if r.slot <= x.slot)
+        # del arriving(S), arrived(S) @next :- snapshot(Later), S < Later; complete(Later), S <= Later.
+        self.over <= ((m.slot - 1,) for m in self.snapshot)
+        self.over <= self.complete
+        self.arriving <- ((s.slot,) for x in self.over for s in self.arriving if s.slot <= x.slot)
+        self.arrived <- (r for x in self.over for r in self.arrived if r.slot <= x.slot)
 
     @rule
     def truncation(self) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bloompy.errors import BloomError, UsageError
+from bloompy.runtime.limits import Limits
 from bloompy.runtime.node import Node
 from bloompy.transports.addresses import split_address
 from bloompy_paxos.kvs import ReplicatedKeyValueStore
+from bloompy_paxos.snapshots import SNAPSHOT_BYTES
 
 STORE, IDENTITY = "replica.db", "replica.json"
 
@@ -46,7 +48,8 @@ def replica_server(
     """
     known = establish(directory, listen, members)
     program = ReplicatedKeyValueStore(members=tuple(known["members"]), **parameters)
-    return Node(program, listen=known["address"], store=Path(directory) / STORE, secret=secret)
+    limits = Limits(outgoing_bytes=SNAPSHOT_BYTES)
+    return Node(program, listen=known["address"], store=Path(directory) / STORE, secret=secret, limits=limits)
 
 
 def establish(directory: str | os.PathLike[str], listen: str | None, members: Sequence[str] | None) -> dict[str, Any]:

@@ -36,6 +36,8 @@ from bloompy.ir.nodes import (
 from bloompy.lang.hints import did_you_mean
 from bloompy.span import UNKNOWN, Span
 
+SNAPSHOT_BYTES = 1024 * 1024 * 1024
+"""For `Limits.outgoing_bytes` of replicas: a state leaves as what one tick sends, so a larger one reaches nobody that lags."""
 LABEL = "snapshots"
 """The rules are told as those of a method of this name."""
 
