@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bloompy.sim import Faults, Simulation
-from tests.paxos.groups import ABC, Customer, ballots, eventually, group, leader, leaders, one
+from tests.paxos.groups import ABC, Customer, Store, ballots, eventually, group, leader, leaders, one
 from tests.paxos.judge import Judge
+from tests.paxos.puppets import Puppet
 
 pytestmark = pytest.mark.bloompy(trace=False)
 
@@ -74,6 +77,24 @@ def test_a_leader_cut_off_steps_down_and_the_rest_goes_on(sim: Simulation) -> No
     sim.run(for_s=0.5)
     assert leaders(nodes) == [new], "who comes back follows"
     assert one(head.program.log.following).leader == new.address
+
+
+def test_who_was_held_up_itself_does_not_take_that_for_silence_of_the_leader() -> None:
+    """Its timer and the heartbeats that waited come in one tick."""
+    node = Store(me="b", members=ABC)
+    for step in range(3):
+        node.tick(now=step * 0.01)
+    node.log.heartbeat.insert(("b", "a", (1, "a"), 1, 0, 0.02))
+    node.tick(now=0.03)
+    for number, now in enumerate((1.0, 2.0)):
+        node.log.heartbeat.insert(("b", "a", (1, "a"), 2 + number, 0, now))
+        assert "log.canvass" not in node.tick(now=now).sent
+        node.log.canvass.insert(("b", "c", (9, "c"), 0))
+        node.log.heartbeat.insert(("b", "a", (1, "a"), 20 + number, 0, now))
+        assert "log.favour" not in node.tick(now=now + 0.5).sent
+    assert "log.canvass" in node.tick(now=3.0).sent
+    node.log.canvass.insert(("b", "c", (9, "c"), 0))
+    assert "log.favour" in node.tick(now=3.1).sent
 
 
 def test_a_node_that_only_was_away_disturbs_nobody(sim: Simulation) -> None:
@@ -179,3 +200,79 @@ def test_ballots_of_a_node_are_never_used_twice(sim: Simulation) -> None:
     rounds = [ballot[0] for ballot in sorted(judge.leaders)]
     assert len(rounds) == len(set(rounds)) >= 5
     assert set(ABC) >= set(judge.leaders.values())
+
+
+def test_no_two_replicas_follow_each_other_and_no_request_circles(sim: Simulation) -> None:
+    """A leader was cut off in one direction; who was to take its place has lost its majority in the middle of it."""
+    nodes = group(sim, FIVE)
+    old = leader(sim, nodes)
+    x = Customer(sim, "x", FIVE)
+    rest = [node for node in nodes if node is not old]
+    sim.partition({old.address}, {node.address for node in rest}, one_way=True)
+    sim.run_until(lambda: any(len(node.program.log.ballot) for node in rest), limit_s=3)
+    new = next(node for node in rest if len(node.program.log.ballot))
+    for node in rest:
+        if node is not new:
+            node.crash()
+    sim.run(for_s=0.05)
+    sim.heal()
+    sim.run(for_s=1)
+    x.send(old.address, "write", ("put", "k", 1))
+    before = old.tick_count + new.tick_count
+    sim.run(for_s=1)
+    assert old.tick_count + new.tick_count - before < 200, "pulses and candidacies, and one request"
+    assert [row.leader for node in (old, new) for row in node.program.log.following] == [new.address] * 2
+
+
+def test_a_late_heartbeat_of_an_older_ballot_is_none(sim: Simulation) -> None:
+    a, c = Puppet(sim, "a"), Puppet(sim, "c")
+    e = sim.add(Store, "e", members=FIVE, lease_s=0.12)
+    sim.run(for_s=0.15)
+    c.say("p1a", "e", "c", (1, "c"), 1)
+    sim.run(for_s=0.01)
+    c.say("heartbeat", "e", "c", (1, "c"), 10, 0, sim.now)
+    sim.run(for_s=0.15)
+    a.say("heartbeat", "e", "a", (2, "a"), 20, 0, sim.now)  # it was elected by others
+    sim.run(for_s=0.005)
+    assert [row.no for row in a.heard["alive"]] == [20]
+    c.say("heartbeat", "e", "c", (1, "c"), 11, 0, sim.now - 0.1)
+    sim.run(for_s=0.005)
+    assert one(e.program.log.following).leader == "a"
+    assert [row.promised for row in c.heard["nack"]] == [(2, "a")]
+    c.say("p1a", "e", "c", (3, "c"), 1)
+    sim.run(for_s=0.005)
+    assert [row.ballot for row in c.heard["p1b"]] == [(1, "c")], "the lease that a may count on has not ended"
+
+
+@pytest.mark.parametrize("busy_s", [0.15, 0.3])
+def test_slow_disks_depose_nobody_for_ever(busy_s: float) -> None:
+    """Each synchronisation takes longer than a leader may be silent, at first."""
+    sim = Simulation(1, trace=False)
+    Judge(sim)
+    nodes = group(sim)
+    for node in nodes:
+        store = node.driver._store
+        store.sync = slow(node, store.sync, busy_s)
+    x = Customer(sim, "x")
+    done: list[int] = []
+
+    async def work() -> None:
+        for number in range(6):
+            await x.ask("write", ("put", "k", number))
+            done.append(number)
+
+    sim.spawn(work)
+    eventually(sim, lambda: len(done) == 6, 40, "all is decided")
+    before = ballots(nodes)
+    sim.run(for_s=5)
+    assert ballots(nodes) == before, "and one leads"
+
+
+def slow(node: Any, sync: Any, busy_s: float) -> Any:
+    """A synchronisation after which the node is busy for a time."""
+
+    def synchronise() -> None:
+        sync()
+        node.pause(busy_s)
+
+    return synchronise
