@@ -89,21 +89,23 @@ class Election(Learner):
 
     @rule
     def canvassing(self) -> None:
-        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not following(Until) or candidacy(Until), Until > Now.
+        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not sign(_), not following(Until) or candidacy(Until), Until > Now.
+        # (a sign in the same tick: this node was held up itself, by its disk perhaps, and the heartbeats waited)
         self.lonely <= (((self.promised.get((), (LOWEST,)).ballot[0] + 1, self.me), self.candidacy.get((), (LOWEST, 0, 0.0, 0.0)).tries + 1)
                         for p in self.pulse for c in self.config
                         if (self.me in c.members or self.me in c.coming) and not any(b for b in self.leads)
-                        and not any(f for f in self.following if f.heard <= p.time < f.until)
+                        and not any(s for s in self.sign) and not any(f for f in self.following if f.heard <= p.time < f.until)
                         and not any(x for x in self.candidacy if x.since <= p.time < x.until))
         # candidacy(B, Tries, now + longer and longer) @next :- lonely(B, Tries).
         self.candidacy <+- ((x.ballot, x.tries, self.now, self.now + self.election_s * (1 + self.rand) * 2 ** min(x.tries - 1, LONGEST))
                             for x in self.lonely)
         # canvass(@N, me, B, A) @async :- lonely(B, _), audience(N), applied(A).
         self.canvass <~ ((n.node, self.me, x.ballot, a.slot) for x in self.lonely for n in self.audience for a in self.applied)
-        # favour(@C, me, B) @async :- canvass(C, B, Its), promised(P), B > P, following(_, _, Heard), Heard + election_s <= now, applied(A),
+        # favour(@C, me, B) @async :- canvass(C, B, Its), promised(P), B > P, following(_, _, Heard), Heard + election_s <= now, not sign(_), applied(A),
         #                             A <= Its + window.      (who would have to catch up first is not favoured)
         self.favour <~ ((m.candidate, self.me, m.ballot) for m in self.canvass if m.ballot > self.promised.get((), (LOWEST,)).ballot
                         and self.applied.get((), (0, 0)).slot <= m.applied + self.window
+                        and not any(s for s in self.sign)
                         and any(f for f in self.following if not f.heard <= self.now < f.heard + self.election_s))
         # nack(@C, me, B, P) @async :- canvass(C, B), promised(P), B <= P.
         self.nack <~ ((m.candidate, self.me, m.ballot, p.ballot) for m in self.canvass for p in self.promised if m.ballot <= p.ballot)
