@@ -219,6 +219,7 @@ def test_what_touches_a_locked_path_waits_and_nothing_else_does() -> None:
 def test_a_file_is_given_and_lent_and_taken_back() -> None:
     partition = furnished(1, session_sweep_s=1_000.0)
     assert partition.instruct(PREPARE, "give", "/b/f", "/a/g") == [(0, "", (11, 1, 7.0, ((0, 21, 5),)))]
+    assert {row.path for row in partition.program.lock} == {"/b/f", "/a/g"}
     assert partition.instruct(DECIDE, "decide", "/", True, 3.0, (), "") == [(1, "", ())]
     assert {row.chunk for row in partition.program.lent} == {21}
     assert not len(partition.program.fchunk)
