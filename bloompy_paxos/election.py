@@ -45,7 +45,7 @@ class Election(Learner):
     def heartbeats(self) -> None:
         # greeted(N) :- leads(_), audience(N), pulse() or read(_); leads(_), canvass(N).      (who does not know that it was removed, too)
         self.greeted <= (n for p in self.pulse for b in self.leads for n in self.audience)
-        self.greeted <= (n for r in self.read for b in self.leads for n in self.audience)
+        self.greeted <= (n for r in self.read for b in self.leads for n in self.audience if n.node != self.me)
         self.greeted <= ((m.candidate,) for m in self.canvass for b in self.leads)
         # heartbeat(@N, me, B, step, S, now) @async :- greeted(N), claim(B, S).
         self.heartbeat <~ ((n.node, self.me, k.ballot, self.step, k.slot, self.now) for n in self.greeted for k in self.claim)
@@ -89,8 +89,8 @@ class Election(Learner):
 
     @rule
     def canvassing(self) -> None:
-        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not sign(_), not following(Until) or candidacy(Until), Until > Now.
-        # (a sign in the same tick: this node was held up itself, by its disk perhaps, and the heartbeats waited)
+        # lonely(promised + 1, Tries) :- pulse(Now), config(me), not leads(_), not sign(_), not following(Until) or candidacy(Until),
+        #                                Until > Now.      (a late sign in this tick: the node was held up itself, and heartbeats waited)
         self.lonely <= (((self.promised.get((), (LOWEST,)).ballot[0] + 1, self.me), self.candidacy.get((), (LOWEST, 0, 0.0, 0.0)).tries + 1)
                         for p in self.pulse for c in self.config
                         if (self.me in c.members or self.me in c.coming) and not any(b for b in self.leads)
@@ -101,8 +101,8 @@ class Election(Learner):
                             for x in self.lonely)
         # canvass(@N, me, B, A) @async :- lonely(B, _), audience(N), applied(A).
         self.canvass <~ ((n.node, self.me, x.ballot, a.slot) for x in self.lonely for n in self.audience for a in self.applied)
-        # favour(@C, me, B) @async :- canvass(C, B, Its), promised(P), B > P, following(_, _, Heard), Heard + election_s <= now, not sign(_), applied(A),
-        #                             A <= Its + window.      (who would have to catch up first is not favoured)
+        # favour(@C, me, B) @async :- canvass(C, B, Its), promised(P), B > P, not sign(_), following(_, _, Heard),
+        #     Heard + election_s <= now, applied(A), A <= Its + window.      (who would have to catch up first is not favoured)
         self.favour <~ ((m.candidate, self.me, m.ballot) for m in self.canvass if m.ballot > self.promised.get((), (LOWEST,)).ballot
                         and self.applied.get((), (0, 0)).slot <= m.applied + self.window
                         and not any(s for s in self.sign)

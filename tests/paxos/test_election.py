@@ -263,6 +263,7 @@ def test_slow_disks_depose_nobody_for_ever(busy_s: float) -> None:
 
     sim.spawn(work)
     eventually(sim, lambda: len(done) == 6, 40, "all is decided")
+    sim.run(for_s=5)
     before = ballots(nodes)
     sim.run(for_s=5)
     assert ballots(nodes) == before, "and one leads"
