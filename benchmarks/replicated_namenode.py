@@ -76,8 +76,8 @@ def seconds(cluster: LocalCluster, work: Work, round_: str, files: int) -> float
 
 def figures(small: bool) -> list[Figure]:
     """Both loads on both clusters."""
-    rounds, loads = (2, {"metadata": (metadata, 64, OPERATIONS), "small files": (small_files, 16, 1)}) if small else (
-        7, {"metadata": (metadata, 320, OPERATIONS), "small files": (small_files, 80, 1)})  # fmt: skip
+    rounds, loads = (1, {"metadata": (metadata, 64, OPERATIONS), "small files": (small_files, 16, 1)}) if small else (
+        5, {"metadata": (metadata, 160, OPERATIONS), "small files": (small_files, 40, 1)})  # fmt: skip
     found: list[Figure] = []
     with (
         tempfile.TemporaryDirectory() as directory,
