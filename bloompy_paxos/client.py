@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from bloompy.runtime.blocking import Blocking
+from bloompy_paxos.errors import NoAnswer
 from bloompy_paxos.requests import Requests
 from bloompy_paxos.status import Status, status_of
 
 STATUS_S = 1.0
+_SETTLING_S = 0.05
 
 
 class AsyncClient:
@@ -64,8 +67,14 @@ class AsyncClient:
         self._learn([*self._requests.replicas, address])
 
     async def remove_member(self, address: str) -> None:
-        """Have a replica take part no more; it falls silent."""
+        """Have a replica take part no more; it falls silent. When this returns, it counts in no slot any more, and may be gone for good."""
         await self._requests.ask("member", ("remove-member", address))
+        end = asyncio.get_running_loop().time() + self._requests.timeout_s
+        while not any(one.role == "leader" and address not in one.members for one in await self.status()):
+            if asyncio.get_running_loop().time() > end:
+                hint = "start replicas until a majority of those before the change runs, and remove it again"
+                raise NoAnswer(f"{address} is removed, but still counts in the slots that are under way", hint=hint)
+            await asyncio.sleep(_SETTLING_S)
         self._learn([one for one in self._requests.replicas if one != address])
 
     async def status(self, timeout_s: float = STATUS_S, only: Sequence[str] | None = None) -> list[Status]:

@@ -6,7 +6,7 @@
 """MultiPaxos: all its parts together. Which file is safety and which is liveness, its first line says."""
 
 from bloompy import agg, interface, rule, scratch
-from bloompy_paxos.quorums import LOWEST
+from bloompy_paxos.quorums import LOWEST, both
 from bloompy_paxos.reads import Reads
 
 
@@ -17,8 +17,8 @@ class MultiPaxos(Reads):
 
     Interface, besides that of `Log` and `reconfigure`:
         inquiry, condition: how this node is: its role, whom it follows, the ballot it has promised, the last slot known to be decided
-            and the last applied, the first slot it keeps, the members, and, at the leader, of each other node (address, applied,
-            seconds since it was heard).
+            and the last applied, the first slot it keeps, all members that count in some slot from here on, and, at the leader, of each
+            other node (address, applied, seconds since it was heard).
     """
 
     inquiry = interface.input("no: int")
@@ -42,5 +42,6 @@ class MultiPaxos(Reads):
                                       self.me in self.config.get((), ((), (), 0)).coming),
                             self.following.get((), ("", LOWEST, 0.0, 0.0)).leader, self.promised.get((), (LOWEST,)).ballot,
                             max(self.newest_slot.get((), (0,)).slot, self.applied.get((), (0, 0)).slot), self.applied.get((), (0, 0)).slot,
-                            self.truncated.get((), (0,)).slot + 1, self.config.get((), ((), (), 0)).coming,
+                            self.truncated.get((), (0,)).slot + 1,
+                            both(self.config.get((), ((), (), 0)).members, self.config.get((), ((), (), 0)).coming),
                             self.heard_from.get((), ((),)).peers) for i in self.inquiry)

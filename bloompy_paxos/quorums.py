@@ -33,6 +33,11 @@ def both_reached(numbers: Collection[tuple[str, float]], members: Collection[str
     return min(reached(numbers, members), reached(numbers, coming))
 
 
+def both(members: tuple[str, ...], coming: tuple[str, ...]) -> tuple[str, ...]:
+    """Those who are members, now or in slots to come."""
+    return tuple(dict.fromkeys((*members, *coming)))
+
+
 def changed(members: tuple[str, ...], change: tuple[str, str]) -> tuple[str, ...]:
     """The members after a change ("add" or "remove", address)."""
     kind, address = change

@@ -41,9 +41,10 @@ class Reads(MemberChanges):
     def confirming(self) -> None:
         # reading(Id, B, step) @next :- read(Id), leads(B).      (a heartbeat of this number leaves in this tick)
         self.reading <+- ((r.id, b.ballot, self.step) for r in self.read for b in self.leads)
-        # confirmed(No): the latest heartbeat that majorities have answered.
+        # confirmed(No): the latest heartbeat that majorities have answered; this node need not ask itself.
         self.acks <= (agg.collect((p.node, p.no)) for p in self.peer)
-        self.confirmed <= ((both_reached(k.numbers, c.members, c.coming),) for k in self.acks for c in self.config)
+        self.confirmed <= ((both_reached((*k.numbers, (self.me, float("inf"))), c.members, c.coming),)
+                           for k in self.acks for c in self.config)
         # readable(Id) :- reading(Id, B, No), serving(B), confirmed(Confirmed), Confirmed >= No.
         self.readable <= ((r.id,) for r in self.reading for b in self.serving for k in self.confirmed
                           if r.ballot == b.ballot and k.no >= r.no)

@@ -57,7 +57,7 @@ class Requests:
             raise UsageError(f"replicas={replicas!r}", hint='give a sequence of addresses, for example ["127.0.0.1:4001"]')
         for address in replicas:
             split_address(address)
-        self.replicas, self._timeout_s = list(dict.fromkeys(replicas)), timeout_s
+        self.replicas, self.timeout_s = list(dict.fromkeys(replicas)), timeout_s
         self._node = Node(Service(), listen=join_address(own_host(self.replicas[0]), 0), secret=secret)
         self._session, self._next = secrets.token_hex(16), 1
         self._waiting: dict[int, _Request] = {}
@@ -94,7 +94,7 @@ class Requests:
         if not self._node.address:
             raise NodeStopped("the client is not running", hint="enter it by `async with`")
         number, self._next = self._next, self._next + 1
-        request = _Request(kind, command, self._loop.create_future(), self._loop.time() + self._timeout_s, REPEAT_S)
+        request = _Request(kind, command, self._loop.create_future(), self._loop.time() + self.timeout_s, REPEAT_S)
         self._waiting[number] = request
         try:
             self._send([(number, request)])
@@ -190,7 +190,7 @@ class Requests:
             asked = ", ".join(self.replicas)
             done = "" if request.kind in ("read", "stale") else "; it may or may not have been applied"
             hint = "do they run there, a majority of them, with the same secret?"
-            error = NoAnswer(f"{_shown(request)}: none of {asked} answered in {self._timeout_s:g} s{done}", hint=hint)
+            error = NoAnswer(f"{_shown(request)}: none of {asked} answered in {self.timeout_s:g} s{done}", hint=hint)
             request.answer.set_exception(error)
 
 

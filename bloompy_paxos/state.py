@@ -148,7 +148,7 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         self.reply <~ ((r.client, self.me, r.session, r.number, "", self.result.get(q.request, (q.request, None)).result)
                        for q in self.query for r in self.request if r.kind == "stale" and q.request == (r.session, r.number))
         self.asking <- ((x.id,) for x in self.log.readable)
-        self.asking <- ((a.request,) for s in self.sweep for a in self.asking if not any(b for b in self.log.leading))
+        self.asking <- ((a.request,) for s in self.sweep for a in self.asking)
 
     @rule
     def remembering(self) -> None:
