@@ -12,7 +12,7 @@ from bloompy.errors import UsageError
 from bloompy_fs.cluster import LocalCluster
 from bloompy_fs.servers import namenode_server
 
-PAUSE_S = 10.0
+PAUSE_S = 30.0
 """Far more than it takes, for machines that are busy."""
 
 
