@@ -24,6 +24,8 @@ FIVE = ("a", "b", "c", "d", "e")
 WINDOW, KEEP = 3, 4
 PULSE_S, ELECTION_S = 0.05, 0.15
 RETRY_S = 0.3
+SMALL_BYTES = 128
+"""Frames so small that what is said together does not fit into one."""
 
 
 class Client(Service):
@@ -814,9 +816,10 @@ def begun_twice(programs: Any, sim: Simulation) -> None:
 
 def claims(programs: Any, sim: Simulation) -> None:
     """The test: `b` learns that another ballot decided a slot in which it has proposed itself, and in which `d` has voted for that."""
+    sim.limits = evolve(sim.limits, frame_bytes=200)
     script = Script(programs, sim, FIVE)
     script.cut("b")
-    script.write("first")
+    script.write("first" * 18)
     sim.run(for_s=0.06)
     script.heal()
     script.lose("ba", "ab", "be", "eb", "ad", "da", "ed", "de", "cd", "dc")
@@ -830,7 +833,11 @@ def claims(programs: Any, sim: Simulation) -> None:
     script.elect("a")
     script.write("second", client="y")
     script.until(lambda: script.slot("c") == 2)
+    back = sim.hold("c", "b")
     fetch.release()
+    sim.run(for_s=0.002)
+    back[0].drop()  # which says that there is a higher ballot
+    back.release()
     script.until(lambda: script.slot("b") == 2)
     sim.run(for_s=0.06)
     held.drop()
@@ -851,7 +858,7 @@ def lost_proposal(programs: Any, sim: Simulation) -> None:
 
 def parted(programs: Any, sim: Simulation) -> None:
     """The test: the promise of `c` reaches `b` before the votes that it tells of."""
-    sim.limits = evolve(sim.limits, frame_rows=1)
+    sim.limits = evolve(sim.limits, frame_bytes=SMALL_BYTES)
     script = Script(programs, sim)
     script.write("first")
     sim.run(for_s=0.06)
@@ -871,10 +878,10 @@ def parted(programs: Any, sim: Simulation) -> None:
 
 
 class Snapshots:
-    """`c` missed what `a` has truncated; frames from `a` to `c` wait, one row each."""
+    """`c` missed what `a` has truncated; frames from `a` to `c` wait, and are small."""
 
     def __init__(self, programs: Any, sim: Simulation) -> None:
-        sim.limits = evolve(sim.limits, frame_rows=1)
+        sim.limits = evolve(sim.limits, frame_bytes=SMALL_BYTES)
         self.sim, self.script = sim, Script(programs, sim)
         self.script.write("0")
         sim.run(for_s=0.06)
