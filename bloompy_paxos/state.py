@@ -158,8 +158,10 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
                           for n in self.acked_now)
         self.answered <- ((a.session, a.number) for n in self.acked_now for a in self.answered
                           if a.session == n.session and a.number < n.acked)
-        # log.propose("", 0, sweep) :- sweep(), log.leading(_): forgetting is decided, too, as all have to forget the same.
-        self.log.propose <= (("", 0, ("", 0, "sweep", None)) for s in self.sweep for b in self.log.leading)
+        # log.propose("", 0, sweep) :- sweep(Now), log.leading(_), session(_, _, Seen), Seen + Retention < Now.
+        # Forgetting is decided, too, as all have to forget the same.
+        self.log.propose <= (("", 0, ("", 0, "sweep", None)) for s in self.sweep for b in self.log.leading
+                             if any(x for x in self.session if x.seen + self.session_retention_s < s.time))
         # expired(S) :- log.decree(sweep, Time), session(S, _, Seen), Seen + Retention < Time.
         self.expired <= ((s.session,) for d in self.log.decree if d.command[2] == "sweep" for s in self.session
                          if s.seen + self.session_retention_s < d.time and s.session not in self.acked_now)
