@@ -8,7 +8,7 @@
 Read index (Ongaro, "Consensus: Bridging Theory and Practice", 2014, section 6.4): after the question a majority confirms that this node
 leads still; no assumption on clocks. Leases (lease_s > 0; Gray and Cheriton, SOSP 1989; Chandra et al., "Paxos Made Live", 2007, section
 5.2): who hears a leader promises no other ballot for lease_s, so the leader need not ask. **Assumed then**: in a real second every clock
-shows between 1 - drift and 1 + drift seconds, and no clock is set. A clock seen to have gone back ends the lease.
+shows between 1 - drift and 1 + drift seconds, and no clock is set. A clock that a pulse finds to have gone back ends the lease.
 """
 
 from bloompy import agg, rule, scratch, table
@@ -52,6 +52,8 @@ class Reads(MemberChanges):
         self.sent <= (agg.collect_set((p.node, p.sent)) for r in self.reading for p in self.peer if self.lease_s > 0 and p.sent <= self.now)
         self.readable <= ((r.id,) for r in self.reading for b in self.serving for x in self.sent for c in self.config
                           if r.ballot == b.ballot and self.now < both_reached(x.times, c.members, c.coming) + self.lease_counts_s())
+        # del peer(N) @next :- pulse(), peer(N, Sent), Sent > now: the clock has gone back.
+        self.peer <- ((p.node,) for x in self.pulse for p in self.peer if p.sent > self.now)
         # del reading(Id) @next :- readable(Id); reading(Id, B), pulse(), not leads(B).
         self.reading <- ((r.id,) for r in self.readable)
         self.reading <- ((r.id,) for p in self.pulse for r in self.reading if not any(b for b in self.leads if b.ballot == r.ballot))
