@@ -20,12 +20,12 @@ FAULTS = Faults(
     power_loss=0.5, pauses=1, pause_s=(0.05, 0.5), spare={"client0", "client1"},
 )
 
-LIST = Subject(name="MultiPaxos", modules=MODULES, test=scenarios.store(), faults=FAULTS, right_runs=60)
+LIST = Subject(name="MultiPaxos", modules=MODULES, test=scenarios.store(), faults=FAULTS)
 
 
 def scenario(name: str, test: Any) -> Subject:
     """A subject whose faults are chosen."""
-    return Subject(name=f"MultiPaxos, {name}", modules=MODULES, test=test, faults=Faults(), right_runs=3)
+    return Subject(name=f"MultiPaxos, {name}", modules=MODULES, test=test, faults=Faults(), runs=1)
 
 
 RECOVERY = scenario("two votes in a slot", scenarios.recovery("a"))
@@ -144,7 +144,7 @@ MUTANTS = (
     mutant(
         OLD_VOTES, "votes of different ballots counted together: counts are keyed by the slot",
         (AYES, "self.aye <= ((p.ballot, m.slot, m.acceptor) for m in self.p2b for p in self.proposal if p.slot == m.slot)"),
-        breaks=SAFETY, easy=True,
+        breaks=SAFETY,
     ),
     mutant(
         OLD_PROMISE, "promises of different ballots counted together",
@@ -181,7 +181,7 @@ MUTANTS = (
         breaks=PROGRESS,
     ),
     # --- acceptors
-    mutant(OWN_VOTE, "promise forgotten at a restart: not durable", volatile(PROMISED), breaks=SAFETY, easy=True),
+    mutant(OWN_VOTE, "promise forgotten at a restart: not durable", volatile(PROMISED), breaks=SAFETY),
     mutant(LIST, "promise sent before it is safe: delayed", volatile(PROMISED, ', durable="delayed"'), breaks=SAFETY),
     mutant(OWN_VOTE, "vote forgotten at a restart: not durable", volatile(VOTE), breaks=SAFETY),
     mutant(OWN_VOTE, "vote sent before it is safe: delayed", volatile(VOTE, ', durable="delayed"'), breaks=SAFETY, easy=True),
@@ -221,7 +221,7 @@ MUTANTS = (
         TWO_SLOTS, "only the last vote of an acceptor is reported",
         (TOLD_OF, TOLD_OF.replace(")\n", " and not any(w for w in self.vote if w.slot > v.slot))\n")),
         (REPORTED, REPORTED[:-1] + " and not any(w for w in self.vote if w.slot > v.slot))"),
-        breaks=SAFETY, easy=True,
+        breaks=SAFETY,
     ),
     mutant(
         TWO_SLOTS, "a promise tells of the votes from the slot after the one asked for",
@@ -242,7 +242,7 @@ MUTANTS = (
     ),
     mutant(LIST, "ballots of two nodes equal", (".ballot[0] + 1, self.me)", '.ballot[0] + 1, "x")'), breaks="ballots_of_its_own"),
     # --- proposers
-    mutant(RECOVERY, "value of the lowest ballot reported", (BEST, BEST.replace("argmax", "argmin")), breaks=SAFETY, easy=True),
+    mutant(RECOVERY, "value of the lowest ballot reported", (BEST, BEST.replace("argmax", "argmin")), breaks=SAFETY),
     mutant(
         OWN_VOTE, "value of the latest report instead of that of the highest ballot",
         ('reported = table("slot: int, ballot: tuple -> value: tuple")', 'reported = table("slot: int, ballot: tuple -> value: tuple, no: int")'),
@@ -265,7 +265,7 @@ MUTANTS = (
     mutant(CLAIMS, "tells of its proposals as decided of which it has not counted the votes", (CLAIM, "a.slot)"), breaks=SAFETY, easy=True),
     mutant(LOST_PROPOSAL, "tells of what it has proposed as decided", (CLAIM, "self.next_slot.get(b.ballot, (b.ballot, 1)).slot - 1)"), breaks=SAFETY),
     mutant(PARTED, "a promise counts though not all of its votes are there", ("if (p.ballot, p.acceptor, p.votes) not in self.lacking)", ")"), breaks=SAFETY),
-    mutant(HOLE, "holes are left open", ("self.best.get(slot, (slot, NO_OP)).value) for v", "self.best[slot].value) for v"), breaks=PROGRESS, easy=True),
+    mutant(HOLE, "holes are left open", ("self.best.get(slot, (slot, NO_OP)).value) for v", "self.best[slot].value) for v"), breaks=PROGRESS),
     mutant(MORE_SLOTS, "the window is ignored when a ballot opens", ("range(v.first, min(v.last, a.slot + self.window) + 1))", "range(v.first, v.last + 1))"), breaks="window"),
     mutant(ONE_BATCH, "the window is ignored", ("if v.last < v.first <= a.slot + self.window\n", "if v.last < v.first\n"), breaks="window"),
     mutant(

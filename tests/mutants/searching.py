@@ -17,6 +17,8 @@ LIMIT_S = 60.0
 
 RUNS = 20_000
 SHRINK_RUNS = 2_000
+RIGHT_RUNS = 300
+"""Most runs of a row that should have no counterexample."""
 
 _OPTIONS: dict[str, Any] = {"trace": False}
 
@@ -64,13 +66,13 @@ def search(mutant: Mutant, *, runs: int | None = None, limit_s: float = LIMIT_S,
 
     Args:
         mutant: the row.
-        runs: most runs; by default as many as fit for a mutant, and the subject's `right_runs` where none is expected.
+        runs: most runs; by default as many as fit for a mutant, and `RIGHT_RUNS` where none is expected; never more than the subject's.
         limit_s: most seconds of searching.
         shrink_runs: most runs of shrinking.
     """
     test, faults = mutant.test(), mutant.faults or mutant.subject.faults
     start = time.monotonic()
-    most = runs or (RUNS if mutant.expected else mutant.subject.right_runs)
+    most = min(runs or (RUNS if mutant.expected else RIGHT_RUNS), mutant.subject.runs or RUNS)
     first = campaign(test, runs=most, faults=faults, time_limit_s=limit_s, options=_OPTIONS, shrink_runs=shrink_runs)
     seconds = time.monotonic() - start
     if first.failure is None:
