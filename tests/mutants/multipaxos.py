@@ -184,7 +184,7 @@ MUTANTS = (
     mutant(OWN_VOTE, "promise forgotten at a restart: not durable", volatile(PROMISED), breaks=SAFETY),
     mutant(LIST, "promise sent before it is safe: delayed", volatile(PROMISED, ', durable="delayed"'), breaks=SAFETY),
     mutant(OWN_VOTE, "vote forgotten at a restart: not durable", volatile(VOTE), breaks=SAFETY),
-    mutant(OWN_VOTE, "vote sent before it is safe: delayed", volatile(VOTE, ', durable="delayed"'), breaks=SAFETY, easy=True),
+    mutant(OWN_VOTE, "vote sent before it is safe: delayed", volatile(VOTE, ', durable="delayed"'), breaks=SAFETY),
     mutant(
         LATE_PROPOSAL, "acceptor takes a proposal of any ballot",
         (VOTED, "self.vote <+- ((m.slot, m.ballot, m.value) for m in self.p2a)"),
