@@ -289,7 +289,7 @@ MUTANTS = (
         ("if self.vote.get(slot, (slot, LOWEST, ())).ballot == t.ballot)", "if slot in self.vote)"),
         breaks=SAFETY,
     ),
-    mutant(OWN_VOTE, "told of one slot too many", ("for slot in range(a.slot + 1, t.slot + 1)", "for slot in range(a.slot + 1, t.slot + 2)"), breaks=SAFETY),
+    mutant(LOST_PROPOSAL, "told of one slot too many", ("for slot in range(a.slot + 1, t.slot + 1)", "for slot in range(a.slot + 1, t.slot + 2)"), breaks=SAFETY),
     mutant(
         LAG_3, "holes are jumped over",
         (LEARNED, LEARNED.replace("x.slot == a.slot + 1", "x.slot > a.slot and not any(y for y in self.learned if a.slot < y.slot < x.slot)")),
