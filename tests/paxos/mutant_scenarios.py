@@ -614,6 +614,7 @@ def deaf(programs: Any, sim: Simulation) -> None:
     """The test: `c` does not hear the leader, and the others do."""
     script = Script(programs, sim)
     script.write("first")
+    sim["c"].skew(0.02)  # so that it does not ask others just when they hear the leader
     sim.link("a", "c").drop = 1.0
     sim.run(for_s=1.5)
     sim.link("a", "c").drop = 0.0
@@ -1033,4 +1034,19 @@ def expiry(programs: Any, sim: Simulation) -> None:
     sim.run(until=0.2)
     script.write("second", client="y")
     sim.run(for_s=0.3)
+    script.finish()
+
+
+def two_changes(programs: Any, sim: Simulation) -> None:
+    """The test: a member is to be removed while another is being added."""
+    script = Script(programs, sim)
+    script.write("first")
+    join(script, "d", programs)
+    tasks = [change(script, "add-member", "d", "y", ("a",))]
+    script.until(lambda: any(row.value[3] for row in script.log("a").proposal))
+    tasks.append(change(script, "remove-member", "c", "x", ("a",)))
+    script.until(lambda: all(task.done() for task in tasks), 5.0)
+    script.members = ("a", "b", "d")
+    script.until(lambda: all(sorted(script.log(one).config[()].coming) == list("abd") for one in "abd"), 5.0, "members")
+    script.sessions["x"].replicas = script.sessions["y"].replicas = script.members
     script.finish()
