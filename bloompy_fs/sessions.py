@@ -23,7 +23,7 @@ fell silent are forgotten by a decree of their own, so that all replicas forget 
 Where another state takes the place of this one, as that of a replica that is ahead (`replacing`), nothing is applied in that tick.
 """
 
-from bloompy import agg, param, periodic, rule, scratch, table
+from bloompy import agg, interface, param, periodic, rule, scratch, table
 from bloompy_fs.operations import OWN_SESSIONS, PREPARED, READS, TEXT_LIMIT, WRITES, paths_written, request_fault
 from bloompy_fs.paths import ancestors
 from bloompy_fs.protocol import Protocol
@@ -48,7 +48,7 @@ class Sessions(Protocol):
     last = scratch("-> index")
     decided = scratch("index -> session, reqid, acked, op, path, args, time")
     waiting = table("index: int -> session: str, reqid: int, acked: int, op: str, path: str, args: tuple, time: float", durable=True)
-    replacing = scratch("no")
+    replacing = interface.input("no: int")
     queue = scratch("index -> session, reqid, acked, op, path, args, time")
 
     writes = scratch("path, index")

@@ -90,9 +90,9 @@ OUTSIDE = {"search", "exploring"}
 """They run simulations, with limits in real time."""
 REAL_WORLD = {"time", "random", "os", "socket", "threading", "asyncio", "secrets", "uuid", "subprocess", "ssl", "anyio", "sqlite3", "signal", "selectors"}
 ALLOWED = {
-    "runtime/node.py", "runtime/clock.py", "runtime/console.py",  # production's side of the interfaces
+    "runtime/node.py", "runtime/clock.py", "runtime/console.py", "runtime/blocking.py",  # production's side of the interfaces
     "transports/tcp.py", "transports/udp.py", "transports/tls.py", "transports/memory.py", "transports/authentication.py",
-    "transports/incoming.py", "transports/outgoing.py", "transports/framing.py",
+    "transports/incoming.py", "transports/outgoing.py", "transports/framing.py", "transports/addresses.py",
     "stores/embedded.py",
     "engine/machine.py",  # a lock for readers of other threads; draws from a seed
     "program.py", "runtime/counters.py",  # the default of a clock that a simulation replaces
