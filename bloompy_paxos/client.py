@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bloompy.runtime.blocking import Blocking
+from bloompy.transports.addresses import split_address
 from bloompy_paxos.errors import NoAnswer
 from bloompy_paxos.requests import Requests
 from bloompy_paxos.status import Status, status_of
@@ -62,7 +63,11 @@ class AsyncClient:
         return await self._requests.ask("stale" if stale else "read", ("get", key))
 
     async def add_member(self, address: str) -> None:
-        """Have one more replica, which runs already, take part; returns when the others have decided so."""
+        """Have one more replica, which runs already, take part; returns when the others have decided so.
+
+        Raises TransportError for what is no address.
+        """
+        split_address(address)
         await self._requests.ask("member", ("add-member", address))
         self._learn([*self._requests.replicas, address])
 

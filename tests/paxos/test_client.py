@@ -230,3 +230,9 @@ async def test_the_blocking_client_in_several_threads() -> None:
         assert len(replica.store) == 40
         with pytest.raises(ValueError, match="the client is closed"):
             await asyncio.to_thread(client.get, "x")
+
+
+async def test_what_is_no_address_is_no_member() -> None:
+    async with AsyncClient(["127.0.0.1:1"]) as client:
+        with pytest.raises(TransportError, match="'nonsense' is no address"):
+            await client.add_member("nonsense")
