@@ -51,7 +51,8 @@ class Bloom:
         **parameters: values for the class's params.
 
     Raises:
-        ParameterError: for a parameter that the class does not declare.
+        ParameterError: for a parameter that the class does not declare, or a value that is not of the type of its default: a number
+            for a number; where the default is None, any value fits.
 
     Subclassing raises a `RuleError` for everything wrong in the class body (see `bloompy.errors`).
     """
@@ -548,12 +549,32 @@ def _parameters(cls: type[Bloom], given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known:
             raise ParameterError(_no_parameter(cls, name, known), hint=f"it has {', '.join(known) or 'no parameters'}")
+        _check_parameter(cls, name, values[name], value)
         values[name] = value
     for name, value in values.items():
         while isinstance(value, nodes.Parameter):
             value = values[value.name]
         values[name] = value
     return values
+
+
+_WANTED: dict[type, tuple[str, tuple[type, ...]]] = {
+    bool: ("True or False", (bool,)),
+    int: ("a number", (int, float)),
+    float: ("a number", (int, float)),
+    str: ("a string", (str,)),
+    bytes: ("bytes", (bytes,)),
+    tuple: ("a tuple", (tuple,)),
+    frozenset: ("a frozenset", (frozenset,)),
+}
+"""What a parameter may be given, by the type of its default; one with another default takes anything."""
+
+
+def _check_parameter(cls: type[Bloom], name: str, default: Any, value: Any) -> None:
+    wanted, types = _WANTED.get(type(default), ("", (object,)))
+    if not isinstance(value, types) or (wanted == "a number" and isinstance(value, bool)):
+        message = f"{cls.__qualname__}({name}={value!r:.200}): the default is {default!r:.200}"
+        raise ParameterError(message, hint=f"give {wanted}")
 
 
 def _no_parameter(cls: type[Bloom], name: str, known: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from bloompy.tools.servers import ProcessServer, Server, ThreadServer, free_addresses, temporary_directory, wait_for
 from bloompy_paxos.client import Client
 from bloompy_paxos.directory import Group, load
-from bloompy_paxos.server import establish, replica_server
+from bloompy_paxos.server import Identity, replica_server
 
 _ASK_S = 0.5
 
@@ -93,7 +93,7 @@ class LocalCluster:
     def add(self) -> str:
         """Start another replica, and have it take part; returns its address."""
         (address,) = free_addresses(1)
-        establish(self._directory_of(address), address, ())
+        Identity(address, ()).save(self._directory_of(address))
         self._launch(address)
         self.servers[address].wait_until_listening()
         with self.client() as client:
@@ -130,7 +130,7 @@ class LocalCluster:
         """A group whose replicas know who they are: one that loses its directory later is not taken for a new one."""
         group = Group(tuple(free_addresses(self._count)), random_secrets.token_hex(16))
         for address in group.replicas:
-            establish(self._directory_of(address), address, group.replicas)
+            Identity(address, group.replicas).save(self._directory_of(address))
         group.save(self.directory)
         return group
 

@@ -99,6 +99,8 @@ def status(client: Client, as_json: bool) -> None:
         click.echo(json.dumps({"leader": leader, "replicas": [attrs.asdict(one) for one in found]}, indent=2))
     else:
         _table([["replica", "role", "follows", "ballot", "decided", "applied", "lag", "log from", "heard"], *_rows(found)])
+        for line in _members(found):
+            click.echo(line)
     if leader is None:
         click.echo("no majority follows a leader", err=True)
         raise click.exceptions.Exit(1)
@@ -125,6 +127,17 @@ def _rows(found: Sequence[Status]) -> list[list[str]]:
             numbers = [str(one.decided), str(one.applied), str(newest - one.applied), str(one.first)]
             rows.append([one.address, one.role, one.leader or "-", ballot, *numbers, heard.get(one.address, "-")])
     return rows
+
+
+def _members(found: Sequence[Status]) -> list[str]:
+    """The members, once where all replicas that answered have the same."""
+    having: dict[tuple[str, ...], list[str]] = {}
+    for one in found:
+        if one.role != "silent":
+            having.setdefault(tuple(sorted(one.members)), []).append(one.address)
+    if len(having) == 1:
+        return [f"members: {', '.join(group)}" for group in having]
+    return [f"members, as {', '.join(addresses)} has them: {', '.join(group) or 'none yet'}" for group, addresses in having.items()]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:

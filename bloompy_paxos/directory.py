@@ -60,4 +60,7 @@ def find(where: str) -> Group:
         if group is None:
             raise UsageError(f"{where} has no {NAME}: no group of replicas was started there", hint="give addresses: host:port,host:port,…")
         return group
+    if "," not in where and ":" not in where:
+        hint = "give addresses, host:port,host:port,…, or the directory of a local group"
+        raise UsageError(f"{where} is no directory, and no address", hint=hint)
     return Group(tuple(part.strip() for part in where.split(",") if part.strip()))

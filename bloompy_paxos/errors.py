@@ -26,6 +26,12 @@ class RequestRefused(BloomError):
         super().__init__(f"{request}: {message}", hint=hint)
 
 
+class CommandNotSendable(BloomError, ValueError):
+    """A command that no message can hold, such as one too deeply nested; it has left this client nowhere."""
+
+    code = "BLM604"
+
+
 _REASONS: dict[str, tuple[str, str | None]] = {
     "EINVAL": ("the replicas serve no such request", "see the docstring of the replicated program for its commands"),
     "E2BIG": ("it is larger than the replicas take (command_bytes)", "divide it, or keep large values elsewhere and their names here"),

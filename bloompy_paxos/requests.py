@@ -11,14 +11,15 @@ import asyncio
 import random
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal, Self, TypeAlias
 
 from attrs import define
 
-from bloompy.errors import NodeStopped, UsageError
+from bloompy.errors import NodeStopped, TransportError, UsageError
 from bloompy.runtime.node import Node
 from bloompy.transports.addresses import join_address, own_host, split_address
-from bloompy_paxos.errors import NoAnswer, RequestRefused
+from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused
 from bloompy_paxos.protocol import Service
 
 Kind: TypeAlias = Literal["write", "member", "read", "stale"]
@@ -58,7 +59,7 @@ class Requests:
         for address in replicas:
             split_address(address)
         self.replicas, self.timeout_s = list(dict.fromkeys(replicas)), timeout_s
-        self._node = Node(Service(), listen=join_address(own_host(self.replicas[0]), 0), secret=secret)
+        self._node = Node(Service(), listen=join_address(_own_host(self.replicas), 0), secret=secret)
         self._session, self._next = secrets.token_hex(16), 1
         self._waiting: dict[int, _Request] = {}
         self._target = random.choice(self.replicas)
@@ -70,6 +71,7 @@ class Requests:
         await self._node.__aenter__()
         self._loop = asyncio.get_running_loop()
         self._node.program.reply.on_insert(self._answered)
+        self._node.program.dead_letter.on_insert(self._set_aside)
         return self
 
     async def __aexit__(self, *exception: Any) -> None:
@@ -89,6 +91,7 @@ class Requests:
         Raises:
             NoAnswer: in time.
             RequestRefused: with the error that the replicas answered.
+            CommandNotSendable: if no message can hold the command.
             NodeStopped: if this client is closed, or was not entered.
         """
         if not self._node.address:
@@ -146,6 +149,15 @@ class Requests:
         else:
             request.answer.set_result(row.result)
 
+    def _set_aside(self, letter: Any) -> None:
+        """What cannot leave this node is not repeated."""
+        if letter.channel != "request":
+            return
+        _, _, _, number, *_ = letter.row
+        request = self._waiting.pop(number, None)
+        if request is not None and not request.answer.done():
+            request.answer.set_exception(CommandNotSendable(f"{_shown(request)}: {letter.error}"))
+
     # -- repeating
 
     def _watch(self) -> None:
@@ -192,6 +204,14 @@ class Requests:
             hint = "do they run there, a majority of them, with the same secret?"
             error = NoAnswer(f"{_shown(request)}: none of {asked} answered in {self.timeout_s:g} s{done}", hint=hint)
             request.answer.set_exception(error)
+
+
+def _own_host(replicas: Sequence[str]) -> str:
+    """The address of this machine that the first replica can answer to whose host is known."""
+    for replica in replicas[:-1]:
+        with suppress(TransportError):
+            return own_host(replica)
+    return own_host(replicas[-1])
 
 
 def _shown(request: _Request) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from attrs import frozen
 
 from bloompy.errors import BloomError, UsageError
 from bloompy.runtime.limits import Limits
 from bloompy.runtime.node import Node
+from bloompy.schema import Schema
+from bloompy.stores.embedded import EmbeddedStore
 from bloompy.transports.addresses import split_address
 from bloompy_paxos.kvs import ReplicatedKeyValueStore
 from bloompy_paxos.snapshots import SNAPSHOT_BYTES
@@ -44,41 +48,74 @@ def replica_server(
 
     Raises:
         UsageError: for a first start without an address, or without saying who the members are.
+        ParameterError: for a parameter that there is not, or a value of another type.
         WrongIdentity: for the directory of another replica.
     """
-    known = establish(directory, listen, members)
-    program = ReplicatedKeyValueStore(members=tuple(known["members"]), **parameters)
-    limits = Limits(outgoing_bytes=SNAPSHOT_BYTES)
-    return Node(program, listen=known["address"], store=Path(directory) / STORE, secret=secret, limits=limits)
-
-
-def establish(directory: str | os.PathLike[str], listen: str | None, members: Sequence[str] | None) -> dict[str, Any]:
-    """Who the replica of a directory is: as it was established, or else as it is established now. See `replica_server`."""
     path = Path(directory)
-    known = _identity(path)
+    identity = identify(path, listen, members)
+    program = ReplicatedKeyValueStore(members=identity.members, **parameters)
+    limits = Limits(outgoing_bytes=SNAPSHOT_BYTES)
+    return Node(program, listen=identity.address, store=_OwnedStore(path, identity), secret=secret, limits=limits)
+
+
+class _OwnedStore(EmbeddedStore):
+    """A store whose directory says to whom it belongs as soon as anything is kept in it.
+
+    A node opens its store last: a directory whose first start failed, say at a port in use, belongs to nobody yet.
+    """
+
+    def __init__(self, directory: Path, identity: Identity) -> None:
+        super().__init__(directory / STORE)
+        self._directory, self._identity = directory, identity
+
+    def open(self, tables: Mapping[str, Schema]) -> None:
+        """As any store."""
+        self._identity.save(self._directory)
+        super().open(tables)
+
+
+@frozen
+class Identity:
+    """Who a replica is, for good.
+
+    Attributes:
+        address: of the replica.
+        members: the first members of its group; none, if it is to be added to one.
+    """
+
+    address: str
+    members: tuple[str, ...]
+
+    def save(self, directory: Path) -> None:
+        """Make it that of a directory, which is made if it is not there."""
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary = directory / f".{IDENTITY}"
+        temporary.write_text(json.dumps({"address": self.address, "members": self.members}, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(directory / IDENTITY)
+
+
+def identify(directory: Path, listen: str | None, members: Sequence[str] | None) -> Identity:
+    """Who the replica of a directory is: as the directory says, or else as the arguments do. See `replica_server`."""
+    known = _known(directory)
     if known is None:
-        known = _new_identity(listen, members)
-        path.mkdir(parents=True, exist_ok=True)
-        temporary = path / f".{IDENTITY}"
-        temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path / IDENTITY)
-    elif listen is not None and listen != known["address"]:
-        message = f"{path} belongs to the replica at {known['address']}, not at {listen}"
+        return _new_identity(listen, members)
+    if listen is not None and listen != known.address:
+        message = f"{directory} belongs to the replica at {known.address}, not at {listen}"
         raise WrongIdentity(message, hint="give each replica a directory of its own, and let it keep its address")
     return known
 
 
-def _identity(path: Path) -> dict[str, Any] | None:
+def _known(path: Path) -> Identity | None:
     try:
         found = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
-        return {"address": str(found["address"]), "members": [str(member) for member in found["members"]]}
+        return Identity(str(found["address"]), tuple(map(str, found["members"])))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path / IDENTITY} does not say which replica this is: {error}", hint="restore the file from a copy") from error
 
 
-def _new_identity(listen: str | None, members: Sequence[str] | None) -> dict[str, Any]:
+def _new_identity(listen: str | None, members: Sequence[str] | None) -> Identity:
     if listen is None or members is None:
         raise UsageError(
             "a replica's first start needs its address and the members of its group",
@@ -92,4 +129,4 @@ def _new_identity(listen: str | None, members: Sequence[str] | None) -> dict[str
         raise UsageError(f"{listen} is not among the members {', '.join(members)}", hint="name all members, this one too")
     if len(set(members)) != len(members):
         raise UsageError(f"a member is named twice: {', '.join(members)}")
-    return {"address": listen, "members": list(members)}
+    return Identity(listen, tuple(members))

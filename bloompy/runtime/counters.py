@@ -40,12 +40,24 @@ class Counters:
     _logged: dict[str, float] = field(factory=dict, repr=False)
 
     def refuse(self, peer: str, reason: str, error: Exception) -> None:
-        """Count and log what was not taken in; at most one line a second and reason, so that nobody can fill the log."""
+        """Count and log what was not taken in."""
         self.refused[reason] += 1
-        now = self.clock()
-        if now - self._logged.get(reason, -_LOG_EVERY_S) >= _LOG_EVERY_S:
-            self._logged[reason] = now
+        if self._may_log(reason):
             _LOG.warning("refused from %r: %s: %s (%d so far)", peer, reason, _plain(error), self.refused[reason])
+
+    def set_aside(self, channel: str, error: Exception) -> None:
+        """Count and log a dead letter."""
+        self.dead_letters += 1
+        if self._may_log(channel):
+            _LOG.warning("set aside: a row of %r: %s: %s (%d so far)", channel, type(error).__name__, _plain(error), self.dead_letters)
+
+    def _may_log(self, about: str) -> bool:
+        """At most one line a second about the same, so that nobody can fill the log."""
+        now = self.clock()
+        if now - self._logged.get(about, -_LOG_EVERY_S) < _LOG_EVERY_S:
+            return False
+        self._logged[about] = now
+        return True
 
 
 def _plain(error: Exception) -> str:

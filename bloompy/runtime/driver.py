@@ -318,8 +318,7 @@ class Driver:
 
     def set_aside(self, channel: str, row: PlainRow, error: Exception) -> None:
         """Put a row into `dead_letter`, with what was wrong; who made a call of it is told at once."""
-        self.counters.dead_letters += 1
-        _LOG.warning("set aside: a row of %r: %s: %s", channel, type(error).__name__, error)
+        self.counters.set_aside(channel, error)
         self.machine.dead_letter(channel, row, error)
         self.calls.fail(channel, row, error)
 

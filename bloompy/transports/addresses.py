@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 
@@ -35,6 +36,17 @@ def join_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def cannot_listen(address: str, error: OSError) -> TransportError:
+    """The error of a node that the system does not let listen on an address."""
+    if error.errno == errno.EADDRINUSE:
+        hint = "another program listens there; choose another port"
+    elif error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        hint = "listen on an address of this machine"
+    else:
+        hint = None
+    return TransportError(f"cannot listen on {address}: {error}", hint=hint)
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach it."""
     try:
@@ -58,14 +70,17 @@ def own_host(peer: str) -> str:
         peer: address of the peer, "host:port".
 
     Raises:
-        TransportError: if that is no address.
-        OSError: if its host is not known, or cannot be reached from here.
+        TransportError: if that is no address, its host is not known, or it cannot be reached from here.
     """
     host, port = split_address(peer)
     if is_loopback(host):
         return "127.0.0.1" if host == "localhost" else host
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect(address)  # sends nothing: it only chooses the route
-        own: str = probe.getsockname()[0]
-        return own
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(address)  # sends nothing: it only chooses the route
+            own: str = probe.getsockname()[0]
+            return own
+    except OSError as error:
+        hint = "is the name right, and does this machine have a network?"
+        raise TransportError(f"{peer} cannot be reached: {error}", hint=hint) from error

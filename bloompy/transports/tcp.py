@@ -13,7 +13,7 @@ import logging
 from bloompy.errors import AuthenticationError, TransportError
 from bloompy.runtime.interfaces import Receiver
 from bloompy.runtime.limits import Limits
-from bloompy.transports.addresses import is_loopback, is_unspecified, join_address, split_address
+from bloompy.transports.addresses import cannot_listen, is_loopback, is_unspecified, join_address, split_address
 from bloompy.transports.incoming import Incoming
 from bloompy.transports.outgoing import Outgoing
 from bloompy.transports.tls import TLS
@@ -77,7 +77,7 @@ class TcpTransport:
                 start_serving=False,
             )
         except OSError as error:
-            raise TransportError(f"cannot listen on {self._listen}: {error}", hint="choose another port, or 0 for any free one") from error
+            raise cannot_listen(self._listen, error) from error
         if not self.address:
             if is_unspecified(host):
                 self._server.close()

@@ -16,7 +16,7 @@ from msgspec.msgpack import Decoder
 
 from bloompy.errors import AuthenticationError, TransportError, WireError
 from bloompy.runtime.interfaces import Receiver
-from bloompy.transports.addresses import is_loopback, is_unspecified, join_address, split_address
+from bloompy.transports.addresses import cannot_listen, is_loopback, is_unspecified, join_address, split_address
 from bloompy.transports.authentication import TAG_BYTES, VERSION
 from bloompy.transports.values import ENCODER
 
@@ -66,7 +66,7 @@ class UdpTransport:
                 lambda: _Datagrams(self), local_addr=(host, port)
             )
         except OSError as error:
-            raise TransportError(f"cannot listen on {self._listen}: {error}", hint="choose another port, or 0 for any free one") from error
+            raise cannot_listen(self._listen, error) from error
         self.address = self.address or join_address(host, self._socket.get_extra_info("sockname")[1])
         return self.address
 

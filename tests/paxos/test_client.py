@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
 from bloompy.errors import NodeStopped, TransportError, UsageError
 from bloompy_paxos import requests
 from bloompy_paxos.client import AsyncClient, Client
-from bloompy_paxos.errors import NoAnswer, RequestRefused
+from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused
 from bloompy_paxos.status import Peer, Status
 from tests.paxos.fakes import SECRET, FakeReplica
 
@@ -134,6 +135,18 @@ async def test_what_replicas_refuse_is_raised() -> None:
         replica.refuse = "EWHATEVER"
         with pytest.raises(RequestRefused, match="EWHATEVER"):
             await client.get("x")
+
+
+async def test_what_no_message_can_hold_is_refused_at_once() -> None:
+    deep: tuple[Any, ...] = ()
+    for _ in range(100):
+        deep = (deep,)
+    async with FakeReplica() as replica, AsyncClient([replica.address], SECRET) as client:
+        for value in (deep, "\ud800"):
+            with pytest.raises(CommandNotSendable, match=r"write \('put', 'x'"):
+                await client.put("x", value)
+        assert replica.asked == []
+        await client.put("x", 1)
 
 
 async def test_a_reply_to_another_client_is_none_to_this_one() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bloompy.errors import AuthenticationError, UsageError
 from bloompy.testing.histories import Recorder, linearizable, models
+from bloompy.tools.servers import free_addresses
 from bloompy_paxos.client import AsyncClient
 from bloompy_paxos.cluster import LocalCluster
 from bloompy_paxos.errors import NoAnswer
@@ -174,12 +175,15 @@ def test_a_first_start_that_cannot_be_says_why(tmp_path: Path, listen: str | Non
     assert not (tmp_path / "replica").exists()
 
 
-def test_a_directory_belongs_to_one_address(tmp_path: Path) -> None:
-    replica_server(tmp_path, "127.0.0.1:4001", ["127.0.0.1:4001"])
-    with pytest.raises(WrongIdentity, match="belongs to the replica at 127.0.0.1:4001, not at 127.0.0.1:4002"):
+async def test_a_directory_belongs_to_one_address(tmp_path: Path) -> None:
+    replica_server(tmp_path, "127.0.0.1:4001", ["127.0.0.1:4001"])  # never entered: it leaves nothing
+    (address,) = free_addresses(1)
+    async with replica_server(tmp_path, address, [address]):
+        pass
+    with pytest.raises(WrongIdentity, match=f"belongs to the replica at {address}, not at 127.0.0.1:4002"):
         replica_server(tmp_path, "127.0.0.1:4002", ["127.0.0.1:4002"])
     again = replica_server(tmp_path)
-    assert again.program.members == ("127.0.0.1:4001",)
+    assert again.program.members == (address,)
     (tmp_path / "replica.json").write_text("{}")
     with pytest.raises(UsageError, match="does not say which replica this is: 'address'"):
         replica_server(tmp_path)
@@ -197,6 +201,7 @@ async def test_a_replica_that_others_can_reach_needs_a_secret(tmp_path: Path) ->
     with pytest.raises(AuthenticationError, match="anybody could send to it"):
         async with replica_server(tmp_path, "0.0.0.0:4001", ["0.0.0.0:4001"]):
             pass
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_one_replica_alone_is_a_group(tmp_path: Path) -> None:

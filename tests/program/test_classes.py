@@ -167,6 +167,15 @@ class TestParameters:
             self.Horizon(horizn=2)
         assert caught.value.hint == "it has horizon"
 
+    @pytest.mark.parametrize("value", ["2", None, True, (2,)])
+    def test_a_value_of_another_type_than_the_default_is_an_error(self, value):
+        with pytest.raises(ParameterError, match=r"Horizon\(horizon=.*the default is 10") as caught:
+            self.Horizon(horizon=value)
+        assert caught.value.hint == "give a number"
+
+    def test_numbers_are_given_for_numbers(self):
+        assert self.Horizon(horizon=2.5).horizon == 2.5
+
     def test_a_param_cannot_be_set_later(self):
         p = self.Horizon()
         with pytest.raises(UsageError, match="'horizon' belongs to the program"):

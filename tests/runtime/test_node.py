@@ -464,6 +464,15 @@ async def test_refusals_are_logged_once_a_second_and_without_control_characters(
         assert "\x1b" not in caplog.text
 
 
+async def test_dead_letters_are_logged_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    async with Node(KeyValue(), listen="127.0.0.1:0") as node:
+        caplog.set_level(logging.WARNING)
+        for number in range(100):
+            node._running().set_aside("put", (node.address, node.address, number, "k", "v"), ValueError("a\x1b[31m"))
+        assert node.counters.dead_letters == 100
+        assert caplog.text.count("set aside: a row of 'put': ValueError: a?[31m (1 so far)") == caplog.text.count("set aside") == 1
+
+
 async def test_inputs_may_be_filled_from_memory_networks() -> None:
     class Quiet(Bloom):
         given = interface.input("n: int")
