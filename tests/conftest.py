@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +18,11 @@ def evaluator(request: pytest.FixtureRequest) -> str:
     """Each evaluator in turn: they have one meaning."""
     name: str = request.param
     return name
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_stays_is_looked_through_once() -> Iterator[None]:
+    """What is left after the tests of a file stays, mostly: the collector would look through hundreds of megabytes again and again."""
+    yield
+    gc.collect()
+    gc.freeze()

@@ -7,7 +7,7 @@ import sys
 from typing import Literal
 
 import pytest
-from hypothesis import find, given
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
@@ -105,9 +105,11 @@ def test_a_program_takes_its_input(stream):
 
 
 def test_every_collection_that_takes_input_gets_some():
+    unshrunk = settings(phases=[Phase.generate], max_examples=1_000)
     for name in TAKING_INPUT:
-        find(bst.inputs(Program), lambda stream, name=name: any(one[1] == name for step in stream for one in step.operations))
-    find(bst.inputs(Program), lambda stream: any(one[0] == "delete" for step in stream for one in step.operations))
+        taken = lambda stream, name=name: any(one[1] == name for step in stream for one in step.operations)  # noqa: E731
+        find(bst.inputs(Program), taken, settings=unshrunk)
+    find(bst.inputs(Program), lambda stream: any(one[0] == "delete" for step in stream for one in step.operations), settings=unshrunk)
 
 
 @given(bst.inputs(Program, link=st.nothing(), said=st.just(("z", "t"))))
