@@ -23,7 +23,8 @@ PATIENCE_S = 5.0
 class CatchUp(Election):
     """Retransmission, decided values and snapshots for those that lag, truncation."""
 
-    truncated = table("-> slot: int", durable="delayed")
+    # Not delayed: a node says that a snapshot is in its state, on which it may be made a member, when that is on disk.
+    truncated = table("-> slot: int", durable=True)
     arriving = table("slot: int -> index: int, config: tuple, pieces: int, time: float")
     arrived = table("slot: int, table: str, row: tuple")
 

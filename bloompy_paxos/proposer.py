@@ -28,7 +28,7 @@ class Proposer(Acceptor, Log):
     waiting = table("ballot: tuple -> commands: tuple")
     proposal = table("ballot: tuple, slot: int -> value: tuple, time: float")
     voter = table("ballot: tuple, slot: int, acceptor: str")
-    reconfiguring = table("-> session: str, number: int, change: tuple, command")
+    reconfiguring = table("-> session: str, number: int, change: tuple, command, since: float")
 
     audience = scratch("node")
     lacking = scratch("ballot, acceptor, votes")

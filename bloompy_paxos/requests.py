@@ -11,12 +11,11 @@ import asyncio
 import random
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, Literal, Self, TypeAlias
 
 from attrs import define
 
-from bloompy.errors import NodeStopped, TransportError, UsageError
+from bloompy.errors import NodeStopped, UsageError
 from bloompy.runtime.node import Node
 from bloompy.transports.addresses import join_address, own_host, split_address
 from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused
@@ -59,7 +58,7 @@ class Requests:
         for address in replicas:
             split_address(address)
         self.replicas, self.timeout_s = list(dict.fromkeys(replicas)), timeout_s
-        self._node = Node(Service(), listen=join_address(_own_host(self.replicas), 0), secret=secret)
+        self._node = Node(Service(), listen=join_address(own_host(self.replicas), 0), secret=secret)
         self._session, self._next = secrets.token_hex(16), 1
         self._waiting: dict[int, _Request] = {}
         self._target = random.choice(self.replicas)
@@ -204,14 +203,6 @@ class Requests:
             hint = "do they run there, a majority of them, with the same secret?"
             error = NoAnswer(f"{_shown(request)}: none of {asked} answered in {self.timeout_s:g} s{done}", hint=hint)
             request.answer.set_exception(error)
-
-
-def _own_host(replicas: Sequence[str]) -> str:
-    """The address of this machine that the first replica can answer to whose host is known."""
-    for replica in replicas[:-1]:
-        with suppress(TransportError):
-            return own_host(replica)
-    return own_host(replicas[-1])
 
 
 def _shown(request: _Request) -> str:

@@ -88,14 +88,14 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         return (isinstance(command, tuple) and len(command) == 2 and command[0] in ("add-member", "remove-member")
                 and isinstance(command[1], str))
 
-    def refusal(self, kind: str, command: Any) -> str:
+    def refusal(self, kind: str, command: Any, session: str) -> str:
         """Why a request is not taken, the name of an error; "" if it is."""
-        return request_fault(command, self.command_bytes) or ("" if self.fits(kind, command) else "EINVAL")
+        return request_fault((session, command), self.command_bytes) or ("" if self.fits(kind, command) else "EINVAL")
 
     @rule
     def accepting(self) -> None:
         # refused(C, S, N, Code) :- request(C, S, N, _, Kind, Command), refusal(Kind, Command) = Code.
-        judged = ((r.client, r.session, r.number, self.refusal(r.kind, r.command)) for r in self.request)
+        judged = ((r.client, r.session, r.number, self.refusal(r.kind, r.command, r.session)) for r in self.request)
         self.refused <= ((client, session, number, code) for client, session, number, code in judged if code)
         self.reply <~ ((x.client, self.me, x.session, x.number, x.code, None) for x in self.refused)
         # led(S, N, C, Acked, Kind, Command) :- request(C, S, N, Acked, Kind, Command), log.leading(_), not refused(C, S, N),
@@ -129,6 +129,8 @@ class ReplicatedState(Snapshots, Service, state=("answered", "session")):
         # reply(@C, me, S, N, "", R) @async :- log.leading(_), entry(I, S, N, C), result(I, R).
         self.reply <~ ((e.client, self.me, e.session, e.number, "", self.result.get(e.index, (e.index, None)).result)
                        for b in self.log.leading for e in self.entry)
+        # reply(@C, me, S, N, Code) @async :- log.declined(S, N, (C, ...), Code).
+        self.reply <~ ((d.command[0], self.me, d.session, d.number, d.code, None) for d in self.log.declined)
         # reply(@C, me, S, N, Code, R) @async :- request(C, S, N), answered(S, N, Code, R).
         self.reply <~ ((r.client, self.me, a.session, a.number, a.code, a.result) for r in self.request for a in self.answered
                        if a.session == r.session and a.number == r.number)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bloompy.sim import Simulation
+from bloompy_paxos.membership import UNDERTAKING_S
 from tests.paxos.groups import Customer, Store, applied, eventually, group, leader, leaders, one
 from tests.paxos.judge import Judge
 
@@ -222,3 +223,57 @@ def test_a_change_that_is_none_is_refused(sim: Simulation, command: Any) -> None
     sim.run_until(answer.done, limit_s=1)
     assert answer.result().code == "EINVAL"
     assert x.now(head.address, "write", ("put", "k", "on")) == "on"
+
+
+def test_a_newcomer_that_is_killed_when_it_has_just_caught_up_counts_when_it_comes_back(sim: Simulation) -> None:
+    """What made it a member, its snapshot, has to be on its disk: it gives no promise without a configuration."""
+    nodes, head, x, _ = start(sim)
+    next(node for node in nodes if node is not head).crash()
+    d = newcomer(sim)
+    added = x.send(head.address, "member", ("add-member", "d"))
+    sim.run_until(lambda: len(head.program.log.change), limit_s=5)
+    d.crash()
+    sim.run(for_s=1)
+    d.restart()
+    head.crash()
+    sim.run(for_s=0.5)
+    head.restart()
+    eventually(sim, lambda: leaders([*nodes, d]), 5, "three of four lead")
+    eventually(sim, added.done, 10, "the change is answered")
+    assert x.now(leader(sim, [*nodes, d]).address, "write", ("put", "k", "on")) == "on"
+
+
+def test_one_that_was_heard_long_ago_is_not_near(sim: Simulation) -> None:
+    nodes, head, x, _ = start(sim)
+    gone = next(node for node in nodes if node is not head)
+    change(sim, x, head, "remove", gone.address)
+    gone.crash()
+    sim.run(for_s=20)
+    added = x.send(head.address, "member", ("add-member", gone.address))
+    sim.run(for_s=3)
+    assert not added.done()
+    assert gone.address not in members_of(head)
+    assert x.now(head.address, "write", ("put", "k", "on")) == "on"
+
+
+def test_a_change_that_would_leave_no_majority_is_not_made(sim: Simulation) -> None:
+    nodes, head, x, _ = start(sim)
+    dead, live = (node for node in nodes if node is not head)
+    dead.crash()
+    sim.run(for_s=1)
+    removed = x.send(head.address, "member", ("remove-member", live.address))
+    sim.run(for_s=3)
+    assert members_of(head) == ("a", "b", "c")
+    sim.run_until(removed.done, limit_s=UNDERTAKING_S)
+    assert removed.result().code == "EAGAIN"
+    change(sim, x, head, "remove", dead.address)
+
+
+def test_a_change_that_could_not_begin_is_declined_and_never_made(sim: Simulation) -> None:
+    nodes, head, x, _ = start(sim)
+    added = x.send(head.address, "member", ("add-member", "ghost"))
+    sim.run_until(added.done, limit_s=UNDERTAKING_S + 1)
+    assert added.result().code == "EAGAIN"
+    newcomer(sim, "ghost")
+    sim.run(for_s=3)
+    assert {members_of(node) for node in nodes} == {("a", "b", "c")}
