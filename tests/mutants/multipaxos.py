@@ -127,8 +127,9 @@ APPLIED = "self.applied.get((), (-1, 0)).slot"
 STATE = 'state=("answered", "session"))'
 NOT_HEARD = "if not now - silent_s <= b.since <= now"
 SUPPORTED = "and is_majority(s.members, c.members) and is_majority(s.members, c.coming))"
-NEARLY = """(r.change[0] == "remove" or any(
-                            p for p in self.peer if p.node == r.change[1] and p.applied >= 0 and a.slot <= p.applied + self.window)))"""
+NEARLY = """is_majority(x.nodes, changed(c.members, r.change)) and (r.change[0] == "remove" or any(
+                            p for p in self.peer if p.node == r.change[1] and p.node in x.nodes
+                            and p.applied >= 0 and a.slot <= p.applied + self.window)))"""
 
 MUTANTS = (
     right(LIST),
@@ -427,12 +428,12 @@ MUTANTS = (
     mutant(GHOST, "a new member counts before it has caught up", (NEARLY, "True)"), breaks="progress"),
     mutant(
         TWO_CHANGES, "two changes of members at once",
-        ("if c.members == c.coming and (r.change[0]", "if (r.change[0]"), ("if t.value[3] and c.members == c.coming and changed", "if t.value[3] and changed"),
+        ("if c.members == c.coming and is_majority(x", "if is_majority(x"), ("if t.value[3] and c.members == c.coming and changed", "if t.value[3] and changed"),
         breaks=(*SAFETY, "members", "progress"),
     ),
     mutant(
         TWO_CHANGES, "a second change is proposed before the first is in force",
-        ("if c.members == c.coming and (r.change[0]", "if (r.change[0]"),
+        ("if c.members == c.coming and is_majority(x", "if is_majority(x"),
         why="it is not carried out, nobody is told that it was, and the client asks again",
     ),
     mutant(
