@@ -28,6 +28,7 @@ from bloompy_fs.chunkstore import ChunkStore, Identity
 from bloompy_fs.datanode import DataNode
 from bloompy_fs.dataplane import DataPlane, Events
 from bloompy_fs.namenode import NameNode
+from bloompy_fs.owners import OwnedStore, Owner
 from bloompy_fs.replicated import ReplicatedNameNode
 from bloompy_paxos.snapshots import SNAPSHOT_BYTES
 
@@ -56,7 +57,7 @@ def namenode_server(
     Args:
         listen: "host:port"; for a replica, by which all others reach it, for good.
         store: path of its durable tables; None keeps nothing over a restart, and is refused for a replica: what it has promised
-            must not be forgotten. The store of a replica belongs to its address.
+            must not be forgotten. It belongs to the NameNode that made it, a replica's to its address and members, for good.
         secret: shared by the cluster; compulsory for any host but loopback.
         members: addresses of all replicas, this one too, the same at each of them; none: there is one NameNode. Of several partitions
             the members of each, in the order that all are given, partition 0 first; or as one text, as `addresses.groups` takes it.
@@ -64,10 +65,12 @@ def namenode_server(
 
     Raises:
         UsageError: for a replica or partition without a store, or that is not among the members.
+        WrongStore: for the store of another NameNode. StoreGone: for a store that is not where it was.
     """
     if not members:
         parameters.setdefault("cluster_id", random_secrets.token_hex(8))
-        return Node(NameNode(**parameters), listen=listen, store=store, secret=secret)
+        owned = None if store is None else OwnedStore(store, Owner())
+        return Node(NameNode(**parameters), listen=listen, store=owned, secret=secret)
     if store is None:
         raise UsageError(f"the replica at {listen} has no store", hint="give it one: it must not forget what it has promised")
     every = groups(members if isinstance(members, str) or not isinstance(members[0], str) else [members])  # type: ignore[list-item]
@@ -76,7 +79,8 @@ def namenode_server(
         named = "; ".join(map(", ".join, every))
         raise UsageError(f"{listen} is not among the members {named}", hint="name all replicas, this one too")
     limits = Limits(outgoing_bytes=SNAPSHOT_BYTES)
-    return Node(_member(every, number, parameters), listen=listen, store=store, secret=secret, limits=limits)
+    owned = OwnedStore(store, Owner(listen, every))
+    return Node(_member(every, number, parameters), listen=listen, store=owned, secret=secret, limits=limits)
 
 
 def _member(every: Groups, number: int, parameters: dict[str, Any]) -> NameNode:
