@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from bloompy.runtime.blocking import Blocking
 from bloompy.transports.addresses import split_address
-from bloompy_paxos.errors import NoAnswer
+from bloompy_paxos.errors import NoAnswer, WrongMember
 from bloompy_paxos.requests import Requests
 from bloompy_paxos.status import Status, status_of
 
@@ -65,22 +65,45 @@ class AsyncClient:
     async def add_member(self, address: str) -> None:
         """Have one more replica, which runs already, take part; returns when the others have decided so.
 
-        Raises TransportError for what is no address.
+        Raises:
+            TransportError: for what is no address.
+            WrongMember: if no replica is to be seen there, or one of another group.
+            RequestRefused: "EAGAIN" if it did not catch up in time, or too few of the members to come were there.
         """
         split_address(address)
+        members, [candidate] = await self._members(), await self.status(only=[address])
+        if candidate.role == "silent":
+            hint = "start it, to be added to a group, by the address that you name here, and with the same secret"
+            raise WrongMember(f"no replica answers at {address}", hint=hint)
+        if candidate.members and members and members.isdisjoint(candidate.members):
+            message = f"the replica at {address} is a member of another group: {', '.join(candidate.members)}"
+            raise WrongMember(message, hint="start one, to be added to a group, with a directory of its own")
         await self._requests.ask("member", ("add-member", address))
         self._learn([*self._requests.replicas, address])
 
     async def remove_member(self, address: str) -> None:
-        """Have a replica take part no more; it falls silent. When this returns, it counts in no slot any more, and may be gone for good."""
+        """Have a replica take part no more; it falls silent. When this returns, it counts in no slot any more, and may be gone for good.
+
+        Raises:
+            WrongMember: if it is none, or the last one.
+            RequestRefused: "EAGAIN" if too few of the other members were there.
+        """
+        members = await self._members()
+        if members and (address not in members or len(members) == 1):
+            what = "is the last member" if address in members else "is no member"
+            raise WrongMember(f"{address} {what}", hint=f"the members are {', '.join(sorted(members))}")
         await self._requests.ask("member", ("remove-member", address))
         end = asyncio.get_running_loop().time() + self._requests.timeout_s
-        while not any(one.role == "leader" and address not in one.members for one in await self.status()):
+        while not _without(address, await self.status()):
             if asyncio.get_running_loop().time() > end:
                 hint = "start replicas until a majority of those before the change runs, and remove it again"
                 raise NoAnswer(f"{address} is removed, but still counts in the slots that are under way", hint=hint)
             await asyncio.sleep(_SETTLING_S)
         self._learn([one for one in self._requests.replicas if one != address])
+
+    async def _members(self) -> set[str]:
+        """The members as the leader has them; none if nobody leads."""
+        return {member for one in await self.status() if one.role == "leader" for member in one.members}
 
     async def status(self, timeout_s: float = STATUS_S, only: Sequence[str] | None = None) -> list[Status]:
         """What each replica says of itself, by address.
@@ -98,6 +121,13 @@ class AsyncClient:
 
     def _learn(self, replicas: Sequence[str]) -> None:
         self._requests.replicas = list(dict.fromkeys(replicas)) or self._requests.replicas
+
+
+def _without(address: str, found: Sequence[Status]) -> bool:
+    """Whether a majority of the members has heard that this one counts no more."""
+    leaders = [one for one in found if one.role == "leader" and address not in one.members]
+    heard = {one.address for one in found if one.role != "silent" and address not in one.members}
+    return any(2 * len(heard.intersection(leader.members)) > len(leader.members) for leader in leaders)
 
 
 class Client(Blocking[AsyncClient]):
@@ -135,7 +165,7 @@ class Client(Blocking[AsyncClient]):
         self._run(self._client.add_member, address)
 
     def remove_member(self, address: str) -> None:
-        """Have a replica take part no more."""
+        """Have a replica take part no more; see `AsyncClient.remove_member`."""
         self._run(self._client.remove_member, address)
 
     def status(self, timeout_s: float = STATUS_S, only: Sequence[str] | None = None) -> list[Status]:

@@ -55,7 +55,7 @@ def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
 # --- using it ---------------------------------------------------------------------------------------------------
 
 
-@paxos.command()
+@paxos.command(context_settings={"ignore_unknown_options": True})  # values such as -5
 @_with_client
 @click.argument("key")
 @click.argument("value")
@@ -222,6 +222,8 @@ def _serve_all(directory: Path, count: int, settings: dict[str, Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with LocalCluster(count, directory, processes=True, **settings) as cluster:
+        if len(cluster.addresses) != count:
+            click.echo(f"{directory} holds a group of {len(cluster.addresses)}, so these are started, not {count}", err=True)
         running = {address: server for address, server in cluster.servers.items() if isinstance(server, ProcessServer)}
         click.echo(f"{len(running)} replicas, their data in {directory}:")
         for address, server in running.items():

@@ -26,6 +26,12 @@ class RequestRefused(BloomError):
         super().__init__(f"{request}: {message}", hint=hint)
 
 
+class WrongMember(BloomError):
+    """An address that cannot be added to the members of a group, or removed from them."""
+
+    code = "BLM605"
+
+
 class CommandNotSendable(BloomError, ValueError):
     """A command that no message can hold, such as one too deeply nested; it has left this client nowhere."""
 
@@ -35,5 +41,9 @@ class CommandNotSendable(BloomError, ValueError):
 _REASONS: dict[str, tuple[str, str | None]] = {
     "EINVAL": ("the replicas serve no such request", "see the docstring of the replicated program for its commands"),
     "E2BIG": ("it is larger than the replicas take (command_bytes)", "divide it, or keep large values elsewhere and their names here"),
+    "EAGAIN": (
+        "not begun: the replica to be added has not caught up, or too few of the members to come are there",
+        "see that they run (status), and ask again",
+    ),
     "ESTALE": ("the replicas have forgotten this client, or have its answer no longer", "make a new client"),
 }

@@ -57,6 +57,8 @@ class Requests:
             raise UsageError(f"replicas={replicas!r}", hint='give a sequence of addresses, for example ["127.0.0.1:4001"]')
         for address in replicas:
             split_address(address)
+        if not timeout_s > 0:
+            raise UsageError(f"timeout_s={timeout_s}", hint="give seconds, more than 0")
         self.replicas, self.timeout_s = list(dict.fromkeys(replicas)), timeout_s
         self._node = Node(Service(), listen=join_address(own_host(self.replicas), 0), secret=secret)
         self._session, self._next = secrets.token_hex(16), 1

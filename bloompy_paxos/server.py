@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, evolve, frozen
 
 from bloompy.errors import BloomError, UsageError
 from bloompy.runtime.limits import Limits
@@ -17,6 +17,7 @@ from bloompy.schema import Schema
 from bloompy.stores.embedded import EmbeddedStore
 from bloompy.transports.addresses import split_address
 from bloompy_paxos.kvs import ReplicatedKeyValueStore
+from bloompy_paxos.parameters import check_parameters
 from bloompy_paxos.snapshots import SNAPSHOT_BYTES
 
 STORE, IDENTITY = "replica.db", "replica.json"
@@ -26,6 +27,12 @@ class WrongIdentity(BloomError):
     """A directory that belongs to a replica of another address: promises made under one name do not count under another."""
 
     code = "BLM603"
+
+
+class LostStore(BloomError):
+    """A directory of a replica without the store that it had: one that forgot its votes must not vote again."""
+
+    code = "BLM606"
 
 
 def replica_server(
@@ -48,9 +55,12 @@ def replica_server(
 
     Raises:
         UsageError: for a first start without an address, or without saying who the members are.
-        ParameterError: for a parameter that there is not, or a value of another type.
+        ParameterError: for a parameter that there is not, or a value with which a group could not work.
+
+    Entering it raises LostStore where the directory has lost what the replica had promised.
         WrongIdentity: for the directory of another replica.
     """
+    check_parameters(parameters)
     path = Path(directory)
     identity = identify(path, listen, members)
     program = ReplicatedKeyValueStore(members=identity.members, **parameters)
@@ -59,7 +69,7 @@ def replica_server(
 
 
 class _OwnedStore(EmbeddedStore):
-    """A store whose directory says to whom it belongs as soon as anything is kept in it.
+    """A store whose directory says to whom it belongs as soon as anything is kept in it, and that it is there.
 
     A node opens its store last: a directory whose first start failed, say at a port in use, belongs to nobody yet.
     """
@@ -69,9 +79,13 @@ class _OwnedStore(EmbeddedStore):
         self._directory, self._identity = directory, identity
 
     def open(self, tables: Mapping[str, Schema]) -> None:
-        """As any store."""
+        """As any store. Raises LostStore where there was one, and is none."""
+        if self._identity.started and not (self._directory / STORE).exists():
+            message = f"{self._directory} has no {STORE} any more, and with it is lost what {self._identity.address} promised and voted"
+            raise LostStore(message, hint="remove it from the members of its group, and add another replica, at another address")
         self._identity.save(self._directory)
         super().open(tables)
+        evolve(self._identity, started=True).save(self._directory)
 
 
 @frozen
@@ -81,16 +95,18 @@ class Identity:
     Attributes:
         address: of the replica.
         members: the first members of its group; none, if it is to be added to one.
+        started: whether it has a store.
     """
 
     address: str
     members: tuple[str, ...]
+    started: bool = False
 
     def save(self, directory: Path) -> None:
         """Make it that of a directory, which is made if it is not there."""
         directory.mkdir(parents=True, exist_ok=True)
         temporary = directory / f".{IDENTITY}"
-        temporary.write_text(json.dumps({"address": self.address, "members": self.members}, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         temporary.replace(directory / IDENTITY)
 
 
@@ -108,7 +124,7 @@ def identify(directory: Path, listen: str | None, members: Sequence[str] | None)
 def _known(path: Path) -> Identity | None:
     try:
         found = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
-        return Identity(str(found["address"]), tuple(map(str, found["members"])))
+        return Identity(str(found["address"]), tuple(map(str, found["members"])), bool(found.get("started")))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

@@ -23,12 +23,14 @@ class FakeReplica:
         refuse: an error code to answer, or "".
         asked: the request rows that came.
         applied: the writes in the order in which they were applied.
+        members: that it tells; None: itself and its leader.
     """
 
     def __init__(self, leader: FakeReplica | None = None) -> None:
         self.leader, self.mute, self.drop, self.lose, self.refuse = leader, False, 0, 0, ""
         self.asked: list[Any] = []
         self.applied: list[Any] = []
+        self.members: tuple[str, ...] | None = None
         self.store: dict[Any, Any] = {}
         self._results: dict[tuple[str, int], Any] = {}
 
@@ -70,14 +72,19 @@ class FakeReplica:
             self.applied.append(row.command)
             if op == "put":
                 self.store[key] = rest[0]
+            elif row.kind == "member":
+                others = {*self._members()} - {key}
+                self.members = tuple(sorted({*others, key} if op == "add-member" else others))
             else:
                 self.store.pop(key, None)
         return self._results[name]
 
+    def _members(self) -> tuple[str, ...]:
+        return tuple(sorted({self.address, (self.leader or self).address})) if self.members is None else self.members
+
     def _tell(self, row: Any) -> None:
         if not self.mute:
             leads, leader = self.leader is None, (self.leader or self).address
-            members = tuple(sorted({leader, self.address}))
             peers = ((self.address, 7, 0.5),) if leads else ()
-            rest = ("leader" if leads else "follower", leader, (3, leader), 9, 8, 2, members, peers)
+            rest = ("leader" if leads else "follower", leader, (3, leader), 9, 8, 2, self._members(), peers)
             self.node.send("status", (row.client, self.address, row.no, *rest))

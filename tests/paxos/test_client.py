@@ -7,11 +7,12 @@ import time
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from bloompy.errors import NodeStopped, TransportError, UsageError
 from bloompy_paxos import requests
-from bloompy_paxos.client import AsyncClient, Client
-from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused
+from bloompy_paxos.client import AsyncClient, Client, _without
+from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused, WrongMember
 from bloompy_paxos.status import Peer, Status
 from tests.paxos.fakes import SECRET, FakeReplica
 
@@ -209,14 +210,43 @@ async def test_status_of_all_replicas_also_of_those_that_are_silent_or_not_known
 
 
 async def test_members_are_asked_for_by_commands_and_then_known() -> None:
-    async with FakeReplica() as replica, AsyncClient([replica.address], SECRET) as client:
-        await client.add_member("127.0.0.1:9")
-        assert client.replicas == (replica.address, "127.0.0.1:9")
-        await client.remove_member("127.0.0.1:9")
+    async with FakeReplica() as replica, FakeReplica(replica) as fresh, AsyncClient([replica.address], SECRET) as client:
+        fresh.members = ()
+        await client.add_member(fresh.address)
+        assert set(client.replicas) == {replica.address, fresh.address}
+        await client.remove_member(fresh.address)
         assert client.replicas == (replica.address,)
         assert [(row.kind, row.command) for row in replica.asked] == [
-            ("member", ("add-member", "127.0.0.1:9")), ("member", ("remove-member", "127.0.0.1:9"))
+            ("member", ("add-member", fresh.address)), ("member", ("remove-member", fresh.address))
         ]  # fmt: skip
+
+
+async def test_only_a_replica_that_is_there_and_of_no_other_group_is_asked_to_be_added() -> None:
+    async with FakeReplica() as replica, FakeReplica() as stranger, AsyncClient([replica.address], SECRET) as client:
+        with pytest.raises(WrongMember, match="no replica answers at 127.0.0.1:9"):
+            await client.add_member("127.0.0.1:9")
+        with pytest.raises(WrongMember, match=f"a member of another group: {stranger.address}"):
+            await client.add_member(stranger.address)
+        assert replica.asked == stranger.asked == []
+
+
+async def test_only_a_member_is_asked_to_be_removed_and_not_the_last_one() -> None:
+    async with FakeReplica() as replica, AsyncClient([replica.address], SECRET) as client:
+        with pytest.raises(WrongMember, match=r"127.0.0.1:9 is no member") as raised:
+            await client.remove_member("127.0.0.1:9")
+        assert raised.value.hint == f"the members are {replica.address}"
+        with pytest.raises(WrongMember, match="is the last member"):
+            await client.remove_member(replica.address)
+        assert replica.asked == []
+
+
+def test_a_member_is_gone_when_a_majority_of_the_others_has_heard_of_it() -> None:
+    before, after = tuple("abcd"), tuple("abc")
+    leader, heard, unheard = Status("a", "leader", members=after), Status("b", "follower", members=after), Status("b", members=before)
+    assert not _without("d", [Status("a", "leader", members=before), heard])
+    assert not _without("d", [leader, unheard, Status("c")])
+    assert not _without("d", [leader, evolve(unheard, role="follower"), Status("d", "learner", members=after)])
+    assert _without("d", [leader, heard, Status("c")])
 
 
 def test_addresses_are_looked_at_at_once() -> None:
@@ -226,6 +256,9 @@ def test_addresses_are_looked_at_at_once() -> None:
         Client("127.0.0.1:1")
     with pytest.raises(UsageError, match=r"replicas=\[\]"):
         Client([])
+    for timeout_s in (0, -1, float("nan")):
+        with pytest.raises(UsageError, match="timeout_s="):
+            Client(["127.0.0.1:1"], timeout_s=timeout_s)
 
 
 async def test_the_blocking_client_in_several_threads() -> None:

@@ -46,6 +46,11 @@ def test_what_is_put_is_printed_until_it_is_deleted(run: Run) -> None:
     assert (gone.exit_code, gone.stdout, gone.stderr) == (1, "", "Error: 'a key' has no value\n")
 
 
+def test_a_value_may_look_like_an_option(run: Run) -> None:
+    assert run("put", "x", "-5").exit_code == 0
+    assert run("get", "x").output == "-5\n"
+
+
 def test_values_of_other_types_are_shown_as_python_has_them(run: Run, cluster: LocalCluster) -> None:
     with cluster.client() as store:
         store.put("t", (1, "one"))
@@ -152,6 +157,8 @@ def test_the_file_of_a_group_is_for_its_owner_only(tmp_path: Path) -> None:
         (["--set", "pulse_s"], 2, "write NAME=VALUE"),
         (["--listen", "127.0.0.1:4001", "--join", "--set", "nothing=1"], 1, "nothing"),
         (["--listen", "127.0.0.1:4001", "--join", "--set", "election_s=soon"], 1, "election_s"),
+        (["--listen", "127.0.0.1:4001", "--join", "--set", "window=0"], 1, "at least 1"),
+        (["--listen", "127.0.0.1:4001", "--join", "--set", "pulse_s=0.1"], 1, "more than twice pulse_s"),
         (["--listen", "0.0.0.0:4001", "--join"], 1, "give a secret"),
         (["--listen", "192.0.2.1:4001", "--join", "--secret", "s"], 1, "listen on an address of this machine"),
     ],

@@ -17,7 +17,7 @@ from bloompy.tools.servers import free_addresses
 from bloompy_paxos.client import AsyncClient
 from bloompy_paxos.cluster import LocalCluster
 from bloompy_paxos.errors import NoAnswer
-from bloompy_paxos.server import WrongIdentity, replica_server
+from bloompy_paxos.server import LostStore, WrongIdentity, replica_server
 
 pytestmark = pytest.mark.anyio
 CALM: dict[str, float] = {"election_s": 1.0}
@@ -195,6 +195,17 @@ def test_a_local_replica_whose_directory_is_lost_is_not_taken_for_a_new_one(tmp_
     shutil.rmtree(tmp_path / f"replica-{lost.rpartition(':')[2]}")
     with pytest.raises(UsageError, match="first start needs its address"), LocalCluster(3, tmp_path, **CALM):
         pass
+
+
+async def test_a_replica_that_lost_its_store_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    (address,) = free_addresses(1)
+    async with replica_server(tmp_path, address, [address]):
+        pass
+    (tmp_path / "replica.db").unlink()
+    with pytest.raises(LostStore, match=f"with it is lost what {address} promised and voted"):
+        async with replica_server(tmp_path):
+            pass
+    assert not (tmp_path / "replica.db").exists()
 
 
 async def test_a_replica_that_others_can_reach_needs_a_secret(tmp_path: Path) -> None:
