@@ -18,6 +18,7 @@ import click
 from bloompy.tools.groups import Commands, log_to_stderr, printable, secret_option, settings_option
 from bloompy_fs.blocking import Client
 from bloompy_fs.files import Status
+from bloompy_fs.parameters import check_settings
 from bloompy_fs.servers import DataNodeServer, namenode_server
 
 PROGRESS_FROM_BYTES = 4 * 1024 * 1024
@@ -214,19 +215,21 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], object] |
 
 @fs.command("namenode")
 @click.option("--listen", default="127.0.0.1:8001", show_default=True, metavar="HOST:PORT", help="Its address; port 0 takes any free one.")
+@click.option("--address", metavar="HOST:PORT", help="By which others reach it, if it listens elsewhere, as on 0.0.0.0:8001.")
 @click.option("--store", type=click.Path(dir_okay=False), required=True, help="File of the metadata, made if it is not there.")
 @click.option(
-    "--members", metavar="HOST:PORT,…", help="All NameNodes, this one too: ',' between replicas (3 or 5), ';' between partitions."
+    "--members", metavar="HOST:PORT,…", help="All NameNodes, this one too: ',' between replicas (best 3 or 5), ';' between partitions."
 )
 @settings_option("A parameter of the NameNode, such as retention_s=15.")
 @secret_option
 @click.pass_context
 def namenode_command(
-    context: click.Context, listen: str, store: str, members: str | None, settings: dict[str, Any], secret: str | None
+    context: click.Context, listen: str, address: str | None, store: str, members: str | None, settings: dict[str, Any], secret: str | None
 ) -> None:
-    """Serve the metadata until Ctrl-C or SIGTERM."""
+    """Serve the metadata until Ctrl-C or SIGTERM. The store belongs to this NameNode, with its members, for good."""
+    check_settings(settings)  # before one of them takes the place of an option
     log_to_stderr()
-    node = namenode_server(listen, store, secret or context.obj["secret"], members=members or (), **settings)
+    node = namenode_server(listen, store, secret or context.obj["secret"], address=address, members=members or (), **settings)
     node.run(lambda node: click.echo(f"NameNode listening on {node.address}"))
 
 

@@ -22,14 +22,16 @@ from bloompy.errors import BloomError, UsageError
 from bloompy.runtime.limits import Limits
 from bloompy.runtime.node import Node
 from bloompy.std.hashing import stable_hash
-from bloompy.transports.addresses import is_unspecified, join_address, split_address
+from bloompy.transports.addresses import is_loopback, is_unspecified, join_address, split_address
 from bloompy_fs.addresses import Groups, groups
 from bloompy_fs.chunkstore import ChunkStore, Identity
 from bloompy_fs.datanode import DataNode
 from bloompy_fs.dataplane import DataPlane, Events
 from bloompy_fs.namenode import NameNode
-from bloompy_fs.owners import OwnedStore, Owner
+from bloompy_fs.owners import OwnedStore, Owner, members_text
+from bloompy_fs.parameters import LOG_DEFAULTS, check_settings
 from bloompy_fs.replicated import ReplicatedNameNode
+from bloompy_paxos.parameters import check_parameters
 from bloompy_paxos.snapshots import SNAPSHOT_BYTES
 
 log = logging.getLogger(__name__)
@@ -49,38 +51,63 @@ def namenode_server(
     store: str | os.PathLike[str] | None,
     secret: str | bytes | None = None,
     *,
+    address: str | None = None,
     members: str | Sequence[str] | Sequence[Sequence[str]] = (),
     **parameters: Any,
 ) -> Node[Any]:
     """A NameNode, a replica or a partition of one, ready to be entered or run.
 
     Args:
-        listen: "host:port"; for a replica, by which all others reach it, for good.
+        listen: "host:port".
         store: path of its durable tables; None keeps nothing over a restart, and is refused for a replica: what it has promised
             must not be forgotten. It belongs to the NameNode that made it, a replica's to its address and members, for good.
         secret: shared by the cluster; compulsory for any host but loopback.
+        address: "host:port" by which all others reach it, for a replica for good; None: `listen`, which then has to be one that can be
+            called, not "0.0.0.0:8001".
         members: addresses of all replicas, this one too, the same at each of them; none: there is one NameNode. Of several partitions
             the members of each, in the order that all are given, partition 0 first; or as one text, as `addresses.groups` takes it.
         **parameters: of the program: `NameNode`, `ReplicatedNameNode`, `PartitionedNameNode` or `ReplicatedPartition`.
 
     Raises:
         UsageError: for a replica or partition without a store, or that is not among the members.
+        ParameterError: for a parameter that there is not, or a value with which it could not work.
         WrongStore: for the store of another NameNode. StoreGone: for a store that is not where it was.
     """
+    check_settings(parameters)
+    if address is not None:
+        split_address(address)
+        parameters["me"] = address
     if not members:
         parameters.setdefault("cluster_id", random_secrets.token_hex(8))
         owned = None if store is None else OwnedStore(store, Owner())
         return Node(NameNode(**parameters), listen=listen, store=owned, secret=secret)
+    own = address or listen
     if store is None:
-        raise UsageError(f"the replica at {listen} has no store", hint="give it one: it must not forget what it has promised")
+        raise UsageError(f"the replica at {own} has no store", hint="give it one: it must not forget what it has promised")
+    check_parameters(parameters, LOG_DEFAULTS)
     every = groups(members if isinstance(members, str) or not isinstance(members[0], str) else [members])  # type: ignore[list-item]
-    number = next((number for number, group in enumerate(every) if listen in group), None)
-    if number is None:
-        named = "; ".join(map(", ".join, every))
-        raise UsageError(f"{listen} is not among the members {named}", hint="name all replicas, this one too")
-    limits = Limits(outgoing_bytes=SNAPSHOT_BYTES)
-    owned = OwnedStore(store, Owner(listen, every))
+    number = _partition(own, every)
+    if len(every[number]) == 2:
+        log.warning("of the two replicas %s both are needed: neither may fail; of three, one may", " and ".join(every[number]))
+    limits, owned = Limits(outgoing_bytes=SNAPSHOT_BYTES), OwnedStore(store, Owner(own, every))
     return Node(_member(every, number, parameters), listen=listen, store=owned, secret=secret, limits=limits)
+
+
+def _partition(own: str, every: Groups) -> int:
+    """That which an address is a member of."""
+    for number, group in enumerate(every):
+        if own in group:
+            return number
+    (host, port), all_members = split_address(own), [member for group in every for member in group]
+    alike = [member for member in all_members if split_address(member)[1] == port and _may_be_one(host, split_address(member)[0])]
+    meant = f"write it as the members have it, {alike[0]}" if alike else "name all replicas, this one too, as all others spell them"
+    hint = f"{meant}; to listen elsewhere, as on 0.0.0.0:{port}, say by --address which of the members it is"
+    raise UsageError(f"{own} is not among the members {members_text(every)}", hint=hint)
+
+
+def _may_be_one(host: str, other: str) -> bool:
+    """Whether two hosts may be the same machine, spelt in two ways."""
+    return host.lower() == other.lower() or (is_loopback(host) and is_loopback(other))
 
 
 def _member(every: Groups, number: int, parameters: dict[str, Any]) -> NameNode:
