@@ -163,7 +163,8 @@ def test_standard_input_has_no_source_and_the_error_says_what_to_do() -> None:
     assert "hint: put the class into a file or a notebook cell, or run its text with bloompy.exec_source(text)" in done.stderr
 
 
-def test_exec_of_a_string_has_no_source() -> None:
+def test_exec_of_a_string_has_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python"])  # a process of pytest-xdist runs by -c, whose text is another "<string>"
     with pytest.raises(SourceNotAvailable, match=r"\[BLM208\] the source of Doubled.double in <string> cannot be found") as caught:
         exec(PROGRAM, {"__name__": "executed"})
     assert caught.value.filename == "<string>"
