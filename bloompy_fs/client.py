@@ -266,12 +266,24 @@ class AsyncClient:
             with suppress(FsError):
                 await self._metadata.ask("suspect", path, chunk.number, holder.node)
 
-        holders = sorted(chunk.holders, key=lambda holder: (holder.host != self.host, random.random()))
+        holders = sorted(await self._holders(path, chunk), key=lambda holder: (holder.host != self.host, random.random()))
         try:
             async for block in read_chunk(chunk, offset, length, holders, suspect, self._secret, self._timeout_s):
                 yield block
         except ReplicaFailed as error:
             raise ChunkLost(errno.EIO, f"chunk {chunk.number} cannot be read ({error})", path) from None
+
+    async def _holders(self, path: str, chunk: Chunk) -> tuple[Holder, ...]:
+        """Those that are known, or soon will be: a NameNode that was just started has not heard all DataNodes yet."""
+        holders = chunk.holders
+        with anyio.move_on_after(self._timeout_s), suppress(FsError):
+            while not holders:
+                waits = (await self.health()).safe_mode  # asked first: what it has heard when it waits no longer is known then
+                holders = tuple(Holder(*one) for one in await self._metadata.ask("locations", path, chunk.number))
+                if not waits:
+                    break
+                await anyio.sleep(_PAUSE_S)
+        return holders
 
     async def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """The bytes of a file, or of a stretch of it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Sequence
+from contextlib import suppress
 
 from bloompy.errors import TransportError
 
@@ -63,15 +65,22 @@ def is_unspecified(host: str) -> bool:
         return False
 
 
-def own_host(peer: str) -> str:
-    """The address of this machine that a peer can answer to: that of the interface towards it.
+def own_host(peers: Sequence[str]) -> str:
+    """The address of this machine that peers can answer to: that of the interface towards the first of them whose host is known.
 
     Args:
-        peer: address of the peer, "host:port".
+        peers: addresses "host:port", at least one.
 
     Raises:
-        TransportError: if that is no address, its host is not known, or it cannot be reached from here.
+        TransportError: if none is the address of a host that is known and can be reached from here.
     """
+    for peer in peers[:-1]:
+        with suppress(TransportError):
+            return _own_host_towards(peer)
+    return _own_host_towards(peers[-1])
+
+
+def _own_host_towards(peer: str) -> str:
     host, port = split_address(peer)
     if is_loopback(host):
         return "127.0.0.1" if host == "localhost" else host

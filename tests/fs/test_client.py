@@ -76,3 +76,11 @@ def test_a_closed_client_says_so() -> None:
     client.close()
     with pytest.raises(ValueError, match="the client is closed"):
         client.ls("/")
+
+
+def test_what_a_namenode_has_not_heard_of_since_its_start_is_waited_for() -> None:
+    with LocalCluster(1, heartbeat_s=1.0) as cluster, cluster.client(replication=1) as fs:
+        fs.put(b"contents", "/a")
+        cluster.kill_namenode()
+        cluster.start_namenode()
+        assert fs.read("/a") == b"contents"
