@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from bloompy_fs.paths import is_under, path_fault
+
 
 class FsError(OSError):
     """An operation of the file system that failed.
@@ -54,15 +56,28 @@ _MESSAGES = {
     "ESTALE": "the request is older than what its client has acknowledged",
     "ENOSYS": "the NameNode does not know this operation",
     "EBUSY": "the root directory stays where it is",
+    "EHOSTDOWN": "a partition that has to take part did not answer; nothing was done",
 }
+_NO_PATH = "not an absolute path: it begins with '/', and no name in it is '.' or '..' or holds a NUL"
 
 
-def error_of(code: str, path: str) -> FsError:
+def error_of(code: str, path: str, target: str | None = None) -> FsError:
     """The exception for a NameNode's answer.
 
     Args:
         code: name of an errno, such as "ENOENT".
-        path: of the operation.
+        path: of the operation. target: the new path, of a rename.
     """
     number = getattr(errno, code, errno.EIO)
-    return _BY_ERRNO.get(number, FsError)(number, _MESSAGES.get(code) or os.strerror(number), path)
+    path, reason = _reason(code, path, target)
+    return _BY_ERRNO.get(number, FsError)(number, reason or _MESSAGES.get(code) or os.strerror(number), path)
+
+
+def _reason(code: str, path: str, target: str | None) -> tuple[str, str]:
+    """The path that is to blame, and why if more is known than the code says."""
+    for one in (path,) if target is None else (path, target):
+        if path_fault(one) == code:
+            return one, _NO_PATH if code == "EINVAL" else ""
+    if code == "EINVAL" and target is not None and (target == path or is_under(target, path)):
+        return path, f"a directory cannot be moved into itself ({target})"
+    return path, ""

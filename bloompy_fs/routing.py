@@ -9,14 +9,19 @@ from typing import Any, Self
 import anyio
 
 from bloompy_fs.addresses import Groups
-from bloompy_fs.errors import FsTimeout, error_of
+from bloompy_fs.errors import FsError, FsTimeout, error_of
 from bloompy_fs.metadata import Metadata
 from bloompy_fs.namespace import ROOT
+from bloompy_fs.operations import WRITES
 from bloompy_fs.paths import join, parent_of
 from bloompy_fs.placement import COORDINATOR, partition_of
 from bloompy_fs.protocol import REMOTE
 
 KNOWN_LIMIT = 10_000
+HOPS = 20
+"""A request is sent on from partition to partition at most so often. Each time its directory may just have been renamed."""
+PROBE_S = 1.0
+"""How long partitions have to show that they are there, when one of them has kept a request waiting."""
 
 
 class Routing:
@@ -32,8 +37,9 @@ class Routing:
     """
 
     def __init__(self, groups: Groups, secret: bytes | None, timeout_s: float) -> None:
-        self._partitions = [Metadata(group, secret, timeout_s) for group in groups]
-        self._timeout_s = timeout_s
+        every = [address for group in groups for address in group]
+        self._partitions = [Metadata(group, secret, timeout_s, every) for group in groups]
+        self._named = {address: number for number, group in enumerate(groups) for address in group}
         self._known: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -54,32 +60,100 @@ class Routing:
             the result, as the operation defines it.
 
         Raises:
-            FsError: what the NameNode answered, or FsTimeout.
+            FsError: what the NameNode answered, FsTimeout, or EREMOTE: the NameNodes are others than those that were named.
         """
         if op == "health":
             return await self._health()
         code, result = await self._answer(op, path, args)
         if code:
-            raise error_of(code, path)
+            raise error_of(code, path, args[0] if op == "rename" else None)
         self._learn_from(op, path, result)
         return result
 
     async def _answer(self, op: str, path: str, args: tuple[Any, ...]) -> tuple[str, Any]:
-        end, where = anyio.current_time() + self._timeout_s, self._guess(op, path, args)
-        while True:
-            code, result = await self._partitions[where].answer(op, path, args)
+        where = self._guess(op, path, args)
+        for _ in range(HOPS):
+            code, result = await self._answer_of(where, op, path, args)
             if code != REMOTE:
                 return code, result
-            where, directory = result
+            asked, (where, directory) = where, result
+            if where == asked or where >= len(self._partitions):
+                raise self._misnamed(asked, where, path)
             if directory:
                 self._remember(directory, where)
-            if anyio.current_time() > end:
-                raise FsTimeout(errno.ETIMEDOUT, f"no partition would take it in {self._timeout_s:g} s", path)
+        raise FsError(errno.EREMOTE, f"the partitions sent it on {HOPS} times, and none took it; are they of one file system?", path)
+
+    async def _answer_of(self, where: int, op: str, path: str, args: tuple[Any, ...]) -> tuple[str, Any]:
+        """The answer of one partition. Where it fails because of another one, that is named."""
+        partition = self._partitions[where]
+        try:
+            code, result = await partition.answer(op, path, args)
+        except FsTimeout as error:
+            if silent := await self._silent():
+                done = "; it may or may not have been done" if op in WRITES else ""
+                raise FsTimeout(errno.ETIMEDOUT, f"{silent}{done}", path) from error
+            raise
+        if code == "EHOSTDOWN" and (silent := await self._silent()):
+            raise FsError(errno.EHOSTDOWN, f"{silent}, which has to take part; nothing was done", path)
+        if self._named.get(partition.answered_by, where) != where:
+            raise self._divided(where, partition.answered_by, path, op in WRITES and not code)
+        return code, result
 
     async def _health(self) -> tuple[int, int, int, bool]:
         """That of all partitions together: chunks, those short of replicas, those lost, whether one is in safe mode."""
-        found = [await partition.ask("health", "/") for partition in self._partitions]
+        found = []
+        for where in range(len(self._partitions)):
+            code, result = await self._answer_of(where, "health", "/", ())
+            if code:
+                raise error_of(code, "/")
+            found.append(result)
         return (*(sum(one[i] for one in found) for i in range(3)), any(one[3] for one in found))
+
+    # -- what is wrong
+
+    async def _silent(self) -> str:
+        """That some of several partitions do not answer, and which; "" if all do."""
+        if len(self._partitions) == 1:
+            return ""
+        silent: list[int] = []
+
+        async def probe(number: int) -> None:
+            try:
+                await self._partitions[number].answer("exists", "/", (), PROBE_S)
+            except FsError:
+                silent.append(number)
+
+        async with anyio.create_task_group() as group:
+            for number in range(len(self._partitions)):
+                group.start_soon(probe, number)
+        named = ", ".join(f"partition {number} ({self._addresses(number)})" for number in sorted(silent))
+        return f"nothing is heard from {named}" if named else ""
+
+    def _misnamed(self, asked: int, where: int, path: str) -> FsError:
+        """A partition says that a request belongs where there is none, or to the partition that was taken for it."""
+        count = len(self._partitions)
+        if where >= count or count == 1:
+            message = (
+                f"the file system has {max(where, count) + 1} partitions or more, and {count} {'was' if count == 1 else 'were'} named; "
+                "name the NameNodes of all, with ';' between partitions and ',' between replicas"
+            )
+        else:
+            message = (
+                f"{self._addresses(asked)} was named as partition {asked}, and is another; "
+                "name all partitions, in the order in which the NameNodes were given them (--members)"
+            )
+        return FsError(errno.EREMOTE, message, path)
+
+    def _divided(self, where: int, by: str, path: str, done: bool) -> FsError:
+        """A NameNode of one partition has answered for another: they are replicas of one."""
+        message = (
+            f"{by}, which was named as partition {self._named[by]}, answered for {self._addresses(where)}, named as partition {where}; "
+            "write ',' between replicas, and ';' only between partitions" + ("; the request was carried out" if done else "")
+        )
+        return FsError(errno.EREMOTE, message, path)
+
+    def _addresses(self, number: int) -> str:
+        return ",".join(self._partitions[number].namenodes)
 
     # -- where things are
 

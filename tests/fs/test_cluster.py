@@ -313,3 +313,22 @@ def test_a_file_larger_than_the_memory_allowed_is_streamed(cluster: LocalCluster
             tracemalloc.stop()
     assert count == 40_000_000
     assert peak < 24_000_000
+
+
+def test_what_cannot_be_a_path_or_its_goal_is_explained(cluster: LocalCluster) -> None:
+    with cluster.client() as fs:
+        fs.mkdir("/a")
+        no_path = "not an absolute path: it begins with '/', and no name in it is"
+        for wrong in ("a/b", "/a/../b", "/a\0"):
+            for attempt in (lambda: fs.mkdir(wrong), lambda: fs.ls(wrong), lambda: fs.mv("/a", wrong)):  # noqa: B023
+                with pytest.raises(FsError, match=no_path) as caught:
+                    attempt()
+                assert caught.value.filename == wrong
+        for goal in ("/a", "/a/b"):
+            with pytest.raises(FsError, match=rf"cannot be moved into itself \({goal}\)") as caught:
+                fs.mv("/a", goal)
+            assert caught.value.filename == "/a"
+        with pytest.raises(FsError, match="File name too long") as caught:
+            fs.mv("/a", "/" + "n" * 300)
+        assert caught.value.filename == "/" + "n" * 300
+        fs.rm("/a")
