@@ -16,10 +16,12 @@ from typing import Any, BinaryIO
 import click
 
 from bloompy.tools.groups import Commands, log_to_stderr, printable, secret_option, settings_option
+from bloompy_fs.addresses import groups
 from bloompy_fs.blocking import Client
 from bloompy_fs.files import Status
 from bloompy_fs.parameters import check_settings
 from bloompy_fs.servers import DataNodeServer, namenode_server
+from bloompy_fs.standing import leader_among, standing, standing_rows
 
 PROGRESS_FROM_BYTES = 4 * 1024 * 1024
 
@@ -45,7 +47,8 @@ def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
         address = namenode or context.obj["namenode"]
         if not address:
             raise click.UsageError("which NameNode? give --namenode HOST:PORT, or set BLOOMPY_NAMENODE")
-        with Client(address, secret or context.obj["secret"], timeout_s=context.obj["timeout_s"]) as client:
+        context.obj["asked"] = address, secret or context.obj["secret"]
+        with Client(*context.obj["asked"], timeout_s=context.obj["timeout_s"]) as client:
             command(client, **options)
 
     return run
@@ -107,14 +110,35 @@ def stat(client: Client, paths: tuple[str, ...]) -> None:
 
 @fs.command()
 @_with_client
-def health(client: Client) -> None:
-    """Say which DataNodes live, and whether all chunks have their replicas. Exit status 1 if one is lost."""
+@click.pass_context
+def health(context: click.Context, client: Client) -> None:
+    """Say who leads, how far each NameNode is, which DataNodes live, and whether all chunks have their replicas.
+
+    Exit status 1 if a NameNode is silent, a partition has no leader, or a chunk is lost.
+    """
+    good = _show_namenodes(*context.obj["asked"])
     for member in client.datanodes():
         click.echo(f"{printable(member.node)}  {member.address}  {printable(member.host)}  {human(member.free)} free")
     state = client.health()
     click.echo(f"{state.chunks} chunks, {state.short} short of replicas, {state.lost} lost" + (", safe mode" if state.safe_mode else ""))
-    if state.lost:
+    if state.lost or not good:
         raise click.exceptions.Exit(1)
+
+
+def _show_namenodes(namenode: str, secret: str | None) -> bool:
+    """Say how the NameNodes stand, and return whether all is well with them."""
+    partitions = asyncio.run(standing(groups(namenode), secret))
+    rows = list(standing_rows(partitions))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    good = all(one.role != "silent" for found in partitions for one in found)
+    for number, found in enumerate(partitions):
+        if leader_among(found) is None:
+            good = False
+            what = f" of partition {number}" if len(partitions) > 1 else ""
+            click.echo(f"no majority of the NameNodes{what} follows a leader", err=True)
+    return good
 
 
 # --- changing ---------------------------------------------------------------------------------------------------

@@ -73,6 +73,13 @@ class ReplicatedNameNode(Snapshots, NameNode, state=("inode", "fchunk", "answere
         self.replacing <= ((x.no,) for x in self.log.restoring)
 
     @rule
+    def reporting(self) -> None:
+        # log.inquiry(No) :- status_request(_, No).      status(@C, Nn, No, ...) @async :- status_request(Nn, C, No), log.condition(...).
+        self.log.inquiry <= ((m.no,) for m in self.status_request)
+        self.status <~ ((m.client, m.nn, m.no, x.role, x.leader, x.ballot, x.decided, x.applied, x.first, x.members, x.peers)
+                        for m in self.status_request for x in self.log.condition)
+
+    @rule
     def begin(self) -> None:
         # epoch(N + 1) @next :- starting(), epoch(N).
         self.epoch <+- ((self.epoch.get((), (0,)).n + 1,) for s in self.starting)

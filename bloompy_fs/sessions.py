@@ -29,6 +29,8 @@ from bloompy_fs.paths import ancestors
 from bloompy_fs.protocol import Protocol
 
 EXPIRE = "expire"
+ALONE = "alone"
+"""What a NameNode is that follows nobody."""
 OWN = ""
 """The session of what a NameNode proposes by itself; clients cannot ask for such operations."""
 
@@ -117,6 +119,13 @@ class Sessions(Protocol):
         # decided(Last + 1 + Place, ...) :- proposal(S, R, ...), place(S, R, Place), reached(Last).
         self.decided <= ((self.reached.get((), (0,)).index + 1 + n.place, p.session, p.reqid, p.acked, p.op, p.path, p.args, self.now)
                          for p in self.proposal for n in self.place if n.session == p.session and n.reqid == p.reqid)
+
+    @rule
+    def reporting(self) -> None:
+        # status(@C, Nn, No, "alone", ..., Last, Last, ...) @async :- status_request(Nn, C, No), reached(Last).
+        # Nn is what the client calls it, which need not be what it calls itself.
+        self.status <~ ((m.client, m.nn, m.no, ALONE, "", (), self.reached.get((), (0,)).index, self.reached.get((), (0,)).index, 1, (), ())
+                        for m in self.status_request)
 
     @rule
     def order(self) -> None:

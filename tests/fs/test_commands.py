@@ -87,6 +87,7 @@ def test_names_cannot_steer_the_terminal(run: Callable[..., Result]) -> None:
 def test_health_names_datanodes_and_counts_chunks(run: Callable[..., Result]) -> None:
     told = run("health")
     assert told.exit_code == 0
+    assert told.output.splitlines()[1].split()[1:3] == ["alone", "-"]
     assert told.output.count("dn-") == 2
     assert told.output.splitlines()[-1].startswith("0 chunks, 0 short of replicas, 0 lost")
 
