@@ -18,7 +18,7 @@ from anyio import to_thread
 
 from bloompy_fs.addresses import groups
 from bloompy_fs.chunkio import ReplicaFailed, read_chunk, write_chunk
-from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotFound
+from bloompy_fs.errors import ChunkLost, FsError, FsExists, FsIsADirectory, FsNotADirectory, FsNotFound, FsTimeout
 from bloompy_fs.files import Chunk, Health, Holder, Member, Status
 from bloompy_fs.operations import PAGE_LIMIT, REPLICATION_LIMIT
 from bloompy_fs.paths import join, name_of, normal, parent_of
@@ -30,6 +30,8 @@ BLOCK_BYTES = 256 * 1024
 _SPOOL_BYTES = 8 * 1024 * 1024
 _WRITE_TRIES = 5
 _PAUSE_S = 0.2
+_REMOVAL_S, _LAST_TRY_S = 5.0, 1.0
+"""How long the unfinished file of a put is tried to be removed; the second where the whole time for a request is over already."""
 
 Progress: TypeAlias = Callable[[int], object]
 """Called with the number of bytes done so far."""
@@ -179,11 +181,19 @@ class AsyncClient:
             with _opened(source) as file:
                 await self._write_chunks(file, temporary, chunk_size or self.chunk_size, progress)
             await self.mv(temporary, path, into=False, replace=replace)
-        except BaseException:
-            with anyio.move_on_after(5, shield=True), suppress(FsError):
-                await self.rm(temporary)
+        except BaseException as error:
+            removed = await self._removed(temporary, _LAST_TRY_S if isinstance(error, FsTimeout) else _REMOVAL_S)
+            _reword(error, path, temporary, removed)
             raise
         return await self.stat(path)
+
+    async def _removed(self, path: str, limit_s: float) -> bool:
+        """Remove a file of a put that failed, whatever made it fail, and say whether it is known to be gone."""
+        with anyio.move_on_after(min(limit_s, self._timeout_s), shield=True), suppress(FsError):
+            with suppress(FsNotFound, FsNotADirectory):
+                await self.rm(path)
+            return True
+        return False
 
     async def append(self, source: str | os.PathLike[str] | BinaryIO | bytes, path: str, *, progress: Progress | None = None) -> Status:
         """Add to the end of a file; chunk by chunk, so a failure may leave a part of it there."""
@@ -360,3 +370,15 @@ async def _blocks(spool: BinaryIO, done: int, progress: Progress | None) -> Asyn
 
 def _said(failures: tuple[tuple[str, str], ...]) -> str:
     return "; ".join(f"{node}: {message}" for node, message in failures)
+
+
+def _reword(error: BaseException, path: str, temporary: str, removed: bool) -> None:
+    """Say what made a put fail to a user, who named a path and knows nothing of the file that it is first written to."""
+    if isinstance(error, OSError) and error.filename == temporary:
+        error.filename = path
+    if removed:
+        return
+    if isinstance(error, FsError):
+        error.strerror = f"{error.strerror}; {temporary} may be left behind"
+    else:
+        error.add_note(f"{temporary} may be left behind")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from bloompy_fs import AsyncClient, Client
 from bloompy_fs.cluster import LocalCluster
-from bloompy_fs.errors import FsExists
+from bloompy_fs.errors import FsError, FsExists, FsNotFound, FsTimeout
+from tests.fs.fakes import SECRET, FakeNameNode
 
 
 def test_of_many_creations_of_one_path_at_once_one_succeeds() -> None:
@@ -84,3 +86,43 @@ def test_what_a_namenode_has_not_heard_of_since_its_start_is_waited_for() -> Non
         cluster.kill_namenode()
         cluster.start_namenode()
         assert fs.read("/a") == b"contents"
+
+
+def test_a_put_that_fails_names_the_path_of_the_user() -> None:
+    with LocalCluster(0) as cluster, cluster.client() as fs:
+        with pytest.raises(FsNotFound, match=r"No such file or directory: '/missing/a'$"):
+            fs.put(b"contents", "/missing/a")
+        with pytest.raises(FsError, match=r"no live DataNode to write to: '/a'$"):
+            fs.put(b"contents", "/a")
+        assert fs.ls("/") == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_a_put_may_leave_behind_is_said() -> None:
+    def answer(row: Any) -> tuple[str, tuple[Any, ...]] | None:
+        return {"stat": ("ENOENT", ()), "create": ("", (2,))}.get(row.op)
+
+    async with FakeNameNode(answer) as namenode, AsyncClient(namenode.address, SECRET, timeout_s=2.0) as fs:
+        start = time.monotonic()
+        with pytest.raises(FsTimeout, match=r"may or may not have been done.*; /d/\.a\..*\.part may be left behind: '/d/a'$"):
+            await fs.put(b"contents", "/d/a")
+        assert time.monotonic() - start < 5.0
+        assert namenode.asked[-1].op == "rm"
+
+
+class _Broken(io.RawIOBase):
+    def read(self, size: int = -1) -> bytes:
+        raise ValueError("broken")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_a_put_may_leave_behind_is_noted_on_errors_of_others() -> None:
+    def answer(row: Any) -> tuple[str, tuple[Any, ...]] | None:
+        return {"stat": ("ENOENT", ()), "create": ("", (2,))}.get(row.op)
+
+    async with FakeNameNode(answer) as namenode, AsyncClient(namenode.address, SECRET, timeout_s=0.5) as fs:
+        with pytest.raises(ValueError, match="broken") as caught:
+            await fs.put(_Broken(), "/d/a")  # type: ignore[arg-type]
+        assert caught.value.__notes__[0].endswith(".part may be left behind")
