@@ -97,9 +97,9 @@ def test_errors_are_oserrors_with_errno_and_path(fs: Client, tmp_path: Path) -> 
     with pytest.raises(FsError, match="not empty") as full:
         fs.rm("/d")
     assert full.value.errno == errno.ENOTEMPTY
-    with pytest.raises(FsError, match="Invalid argument"):
+    with pytest.raises(FsError, match="cannot be moved into itself"):
         fs.mv("/d", "/d/e/d")
-    with pytest.raises(FsError, match="Invalid argument"):
+    with pytest.raises(FsError, match="not an absolute path"):
         fs.stat("relative")
     (tmp_path / "there.bin").touch()
     with pytest.raises(FsExists, match="there.bin"):
