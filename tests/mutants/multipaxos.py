@@ -67,6 +67,10 @@ ONE_WAY = scenario("heard by nobody", scenarios.one_way)
 DEAF = scenario("one hears no leader", scenarios.deaf)
 MEMBERS = scenario("members", scenarios.members)
 GHOST = scenario("a member that does not run", scenarios.ghost)
+LATE_GHOST = scenario("a member that runs too late", scenarios.late_ghost)
+NEWCOMER_KILLED = scenario("a new member is killed", scenarios.newcomer_killed)
+LONG_GONE = scenario("a member that is gone", scenarios.long_gone)
+TOO_FEW = scenario("too few members would be left", scenarios.too_few)
 QUIET = scenario("two members are added", scenarios.quiet)
 TWO_CHANGES = scenario("two changes", scenarios.two_changes)
 ADDING = scenario("votes while a member is added", scenarios.joint("add"))
@@ -76,8 +80,8 @@ SCENARIOS = (
     RECOVERY, OWN_VOTE, AHEAD, TWO_SLOTS, MORE_SLOTS, HOLE, LAG_3, LAG_4, BEHIND, ANOTHER_VOTE,
     OLD_VOTES, OLD_PROMISE, DOUBLED_VOTES, DOUBLED_PROMISES, LATE_PROPOSAL, SAME_TICK, BEGUN_TWICE, CLAIMS, LOST_PROPOSAL, PARTED,
     MISSING_PIECE, OLD_SNAPSHOT, TOGETHER, RETRIED, OUT_OF_DATE, LOST_REPLIES, ONE_BATCH, EXPIRY, OLD_LEADER, NEW_LEADER,
-    LEASE, LEASE_RESTART, LEASE_JUMP, LEASE_LATE, LEASE_DRIFT, ONE_WAY, DEAF, MEMBERS, GHOST, QUIET, TWO_CHANGES,
-    ADDING, REMOVING,
+    LEASE, LEASE_RESTART, LEASE_JUMP, LEASE_LATE, LEASE_DRIFT, ONE_WAY, DEAF, MEMBERS, GHOST, LATE_GHOST, NEWCOMER_KILLED, LONG_GONE, TOO_FEW,
+    QUIET, TWO_CHANGES, ADDING, REMOVING,
 )
 
 
@@ -426,6 +430,13 @@ MUTANTS = (
         why="majorities of members that differ by one have one in common, and only one change is under way",
     ),
     mutant(GHOST, "a new member counts before it has caught up", (NEARLY, "True)"), breaks="progress"),
+    mutant(LATE_GHOST, "a change that could not begin waits on", dropped("        self.reconfiguring <- self.late\n"), breaks="members"),
+    mutant(
+        NEWCOMER_KILLED, "a snapshot is told of before it is on disk",
+        volatile('truncated = table("-> slot: int", durable=True)', ', durable="delayed"'), breaks="progress",
+    ),
+    mutant(LONG_GONE, "who was heard long ago is near", dropped("and p.node in x.nodes\n                            "), breaks=("members", "progress")),
+    mutant(TOO_FEW, "a change may leave no majority", dropped("is_majority(x.nodes, changed(c.members, r.change)) and "), breaks="progress"),
     mutant(
         TWO_CHANGES, "two changes of members at once",
         ("if c.members == c.coming and is_majority(x", "if is_majority(x"), ("if t.value[3] and c.members == c.coming and changed", "if t.value[3] and changed"),

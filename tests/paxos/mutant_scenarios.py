@@ -16,6 +16,7 @@ from bloompy import Bloom, agg, interface, rule, scratch, table
 from bloompy.errors import CallTimeout, SimulationError
 from bloompy.sim import Simulation
 from bloompy.testing.histories import Recorder, linearizable, models
+from bloompy_paxos.membership import UNDERTAKING_S
 from bloompy_paxos.protocol import Service
 
 LOWEST = (0, "")
@@ -670,6 +671,71 @@ def ghost(programs: Any, sim: Simulation) -> None:
     sim["c"].crash()
     script.until(script.say("x", "write", "second").done, 5.0)
     script.tasks.remove(task)
+    script.finish()
+
+
+def offer(script: Script, kind: str, node: str) -> None:
+    """A client asks `a` for another member, once, and does not wait."""
+    session = script.sessions["y"]
+    number, session.next = session.next, session.next + 1
+    session.node.program.ask.insert((session.address, number, "a", number, "member", (kind, node)))
+
+
+def late_ghost(programs: Any, sim: Simulation) -> None:
+    """The test: what is to be added runs only long after."""
+    script = Script(programs, sim)
+    script.write("first")
+    offer(script, "add-member", "d")
+    sim.run(for_s=UNDERTAKING_S + 1.0)
+    join(script, "d", programs)
+    sim.run(for_s=3.0)
+    assert set(script.log("a").config[()].members) == set(MEMBERS), "members: a change is made that nobody waits for"
+    script.finish()
+
+
+def newcomer_killed(programs: Any, sim: Simulation) -> None:
+    """The test: what is to be added is killed when its change is proposed, and `c` is down."""
+    script = Script(programs, sim)
+    script.write("first")
+    sim["c"].crash()
+    join(script, "d", programs)
+    change(script, "add-member", "d", "y", ("a",))
+    script.until(lambda: len(script.log("a").change))
+    sim["d"].crash()
+    sim.run(for_s=1.0)
+    sim["d"].restart()
+    sim["a"].crash()
+    sim.run(for_s=0.5)
+    sim["a"].restart()
+    script.until(lambda: leading(sim, ("a", "b", "d")), 5.0)
+    script.members = (*MEMBERS, "d")
+    script.finish()
+
+
+def long_gone(programs: Any, sim: Simulation) -> None:
+    """The test: `c` is removed and lost, and is to be added again."""
+    script = Script(programs, sim)
+    script.write("first")
+    sim.run(for_s=0.2)
+    removed = change(script, "remove-member", "c", "y", ("a",))
+    script.until(removed.done)
+    sim.run(for_s=0.2)
+    sim["c"].crash()
+    sim.run(for_s=2.0)
+    offer(script, "add-member", "c")
+    sim.run(for_s=2.0)
+    assert set(script.log("a").config[()].coming) == {"a", "b"}, "members: one counts that is not there"
+
+
+def too_few(programs: Any, sim: Simulation) -> None:
+    """The test: `c` is lost, and then `b` is to be removed."""
+    script = Script(programs, sim)
+    script.write("first")
+    sim["c"].crash()
+    sim.run(for_s=1.0)
+    offer(script, "remove-member", "b")
+    sim.run(for_s=UNDERTAKING_S + 1.0)
+    script.until(script.say("x", "write", "second").done, 5.0)
     script.finish()
 
 
