@@ -14,12 +14,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
+from urllib.parse import quote
 from zlib import crc32
 
 from bloompy.engine.tick import Durable, PlainRow
 from bloompy.errors import StoreError
 from bloompy.schema import Schema
 from bloompy.stores.keys import key_bytes
+from bloompy.stores.log import Log
 from bloompy.transports.rows import RowCodec
 
 _APPLICATION = 0x626C6F6F  # "bloo", in the header of the file
@@ -64,8 +66,12 @@ class EmbeddedStore:
         codecs = {name: RowCodec(name, schema) for name, schema in tables.items()}
         try:
             with self._errors("opened"):
+                log_has_rest = self._check_log()
                 self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
                 self._lock()
+                if log_has_rest:
+                    # What a torn transaction left would lie behind new commits and look like a later one.
+                    self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._prepare()
                 self._ids = {name: self._register(name, schema) for name, schema in tables.items()}
                 self._files = {name: _identity(name) for name in self._names()}
@@ -115,6 +121,30 @@ class EmbeddedStore:
                 raise StoreError(f"{self.path} cannot be closed: {error}") from error
 
     # -- opening
+
+    def _check_log(self) -> bool:
+        """Whether the log has frames behind those that sqlite3 will take; raises if any of them were synchronised.
+
+        That is done before sqlite3 opens the files, which even when closed at once would write the log's pages into the main file and
+        remove it, so nothing could be mended.
+        """
+        name = os.path.realpath(self.path)
+        log_name = f"{name}-wal"
+        if not _size_bytes(log_name):
+            return False
+        if _size_bytes(name):  # with an empty one, sqlite3 would throw the log away
+            _check_not_in_use(name)
+        with open(log_name, "rb") as file:
+            data = file.read()
+        log = Log(data)
+        if not log.has_header or not _size_bytes(name):  # sqlite3 would throw it away, which is right only if all is in the main file
+            log = Log(data, _page_bytes(name))
+            if not _has_pages(name, log.pages()):
+                raise StoreError(f"{log_name} does not belong to {name} or is damaged: what was synchronised last is lost", hint=_RESTORE)
+        elif log.is_damaged:
+            lost = f"{log.lost} or more synchronised transactions behind it are lost"
+            raise StoreError(f"{log_name} is damaged at byte {log.damaged_at}: {lost}", hint=_RESTORE)
+        return log.has_rest
 
     def _lock(self) -> None:
         connection = self._connected()
@@ -228,6 +258,43 @@ class EmbeddedStore:
 def _identity(name: str) -> tuple[int, int]:
     status = os.stat(name)
     return status.st_dev, status.st_ino
+
+
+def _size_bytes(name: str) -> int:
+    """0 also for a file that does not exist."""
+    return os.stat(name).st_size if os.path.exists(name) else 0
+
+
+def _check_not_in_use(name: str) -> None:
+    """Raise the error of sqlite3 if another connection has the file, and leave it as it is otherwise."""
+    connection = None
+    try:
+        connection = sqlite3.connect(f"file:{quote(name)}?mode=ro", timeout=0, uri=True)
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        if "locked" in str(error):
+            raise  # all others are for the connection that may write; this one lacks a lock for that
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _page_bytes(name: str) -> int:
+    """As the header of a main file has it, 1 standing for 65536."""
+    if not _size_bytes(name):
+        return 0
+    with open(name, "rb") as file:
+        stored = int.from_bytes(file.read(18)[16:], "big")
+    return 65536 if stored == 1 else stored
+
+
+def _has_pages(name: str, pages: Mapping[int, bytes]) -> bool:
+    """Whether the main file has these pages, by their numbers from 1 on."""
+    if not pages or not _size_bytes(name):
+        return not pages
+    with open(name, "rb") as file:
+        return all(os.pread(file.fileno(), len(page), (number - 1) * len(page)) == page for number, page in pages.items())
 
 
 _RESTORE = "restore the file from a copy, or start with a new store"
