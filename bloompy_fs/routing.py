@@ -153,7 +153,7 @@ class Routing:
         return FsError(errno.EREMOTE, message, path)
 
     def _addresses(self, number: int) -> str:
-        return ",".join(self._partitions[number].namenodes)
+        return ",".join(self._partitions[number].replicas)
 
     # -- where things are
 

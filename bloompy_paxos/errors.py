@@ -38,6 +38,12 @@ class CommandNotSendable(BloomError, ValueError):
     code = "BLM604"
 
 
+class WrongSecret(BloomError):
+    """A client whose secret no replica has."""
+
+    code = "BLM607"
+
+
 _REASONS: dict[str, tuple[str, str | None]] = {
     "EINVAL": ("the replicas serve no such request", "see the docstring of the replicated program for its commands"),
     "E2BIG": ("it is larger than the replicas take (command_bytes)", "divide it, or keep large values elsewhere and their names here"),

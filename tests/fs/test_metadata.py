@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from attrs import evolve
 
 from bloompy.errors import NodeStopped
 from bloompy.tools.servers import free_addresses
@@ -26,20 +27,20 @@ def anyio_backend() -> str:
 
 
 async def test_the_search_of_silent_namenodes_never_slows_down_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "SEARCHES", 3)
+    monkeypatch.setattr(metadata, "PATIENCE", evolve(metadata.PATIENCE, searches=3))
     async with FakeNameNode(silent) as one, FakeNameNode(silent) as two:
         async with Metadata([one.address, two.address], SECRET, 4.0) as asking:
             with pytest.raises(FsTimeout):
                 await asking.ask("mkdir", "/a")
         times = sorted(one.times + two.times)
         gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
-        assert max(gaps[3:]) < 1.5 * metadata.SLOW_SEARCH_S + 0.2
+        assert max(gaps[3:]) < 1.5 * metadata.PATIENCE.slow_search_s + 0.2
         assert len({row.reqid for row in one.asked + two.asked}) == 1
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_a_client_is_served_soon_after_an_outage(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(metadata, "SEARCHES", 3)
+    monkeypatch.setattr(metadata, "PATIENCE", evolve(metadata.PATIENCE, searches=3))
     addresses = free_addresses(count)
     async with Metadata(addresses, SECRET, 20.0) as asking, anyio.create_task_group() as group:
         back_at = 0.0
@@ -69,11 +70,11 @@ async def test_an_answer_counts_whoever_it_comes_from_and_however_late() -> None
         slow.reply(slow.asked[0], "", (1,))
         while asking._waiting:
             await asyncio.sleep(0.01)
-        assert asking.leader == slow.address
+        assert asking.target == slow.address
 
 
 async def test_what_a_namenode_that_answers_others_is_slow_with_is_not_asked_of_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "SILENT_S", 1.0)  # so that a busy machine does not look like silence
+    monkeypatch.setattr(metadata, "PATIENCE", evolve(metadata.PATIENCE, silent_s=1.0))  # so that a busy machine does not look like silence
 
     def others_only(row: Any) -> tuple[str, tuple[Any, ...]] | None:
         return None if row.path == "/slow" else done(row)
@@ -138,7 +139,7 @@ async def test_one_namenode_with_another_secret_hides_no_other() -> None:
         Metadata([one.address, two.address], SECRET, 10.0) as asking,
     ):
         assert await asking.ask("ls", "/") == (1,)
-        assert asking.leader == two.address
+        assert asking.target == two.address
 
 
 async def test_what_no_message_can_hold_is_said_at_once() -> None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from bloompy.errors import NodeStopped, TransportError, UsageError
 from bloompy_paxos import requests
 from bloompy_paxos.client import AsyncClient, Client, _without
-from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused, WrongMember
+from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused, WrongMember, WrongSecret
 from bloompy_paxos.status import Peer, Status
 from tests.paxos.fakes import SECRET, FakeReplica
 
@@ -63,15 +63,15 @@ async def test_stale_reads_go_to_any_replica_and_say_nothing_of_the_leader() -> 
 
 
 async def test_a_silent_replica_is_given_up_for_the_next_one_which_gets_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "REPEAT_S", 3_600.0)
+    monkeypatch.setattr(requests, "PATIENCE", evolve(requests.PATIENCE, repeat_s=3_600.0))
     async with FakeReplica() as leader, FakeReplica(leader) as silent, AsyncClient([silent.address, leader.address], SECRET) as client:
-        client._requests._target = silent.address
+        client._requests.target = silent.address
         silent.mute = True
         start = time.monotonic()
         await asyncio.gather(*(client.put(number, number) for number in range(50)))
         assert time.monotonic() - start < 1.0
         assert leader.store == {number: number for number in range(50)}
-        assert client._requests._target == leader.address
+        assert client._requests.target == leader.address
 
 
 async def test_a_write_whose_reply_is_lost_is_repeated_under_its_number_and_applied_once() -> None:
@@ -120,10 +120,12 @@ async def test_nobody_who_answers_is_an_error_that_says_what_is_known() -> None:
         assert replica.asked[-1].acked == replica.asked[-1].number
 
 
-async def test_a_client_without_the_secret_is_not_answered() -> None:
-    async with FakeReplica() as replica, AsyncClient([replica.address], "another", timeout_s=0.3) as client:
-        with pytest.raises(NoAnswer, match="none of"):
+async def test_a_client_without_the_secret_is_told_so_at_once() -> None:
+    async with FakeReplica() as replica, AsyncClient([replica.address], "another") as client:
+        start = time.monotonic()
+        with pytest.raises(WrongSecret, match=f"{replica.address} do not have the secret of this client"):
             await client.get("x")
+        assert time.monotonic() - start < 5
         assert replica.asked == []
 
 

@@ -63,10 +63,10 @@ def test_addresses_do_as_well_with_the_secret(run: Run, cluster: LocalCluster) -
     where = ",".join(cluster.addresses)
     assert run("--at", where, "--secret", cluster.secret, "put", "x", "1").exit_code == 0
     assert run("get", "--at", where, "--secret", cluster.secret, "x").output == "1\n"
-    refused = run("--at", where, "--secret", "another", "--timeout", "0.3", "get", "x")
+    refused = run("--at", where, "--secret", "another", "get", "x")
     assert refused.exit_code == 1
-    assert "answered in 0.3 s" in refused.stderr
-    assert refused.stderr.count("hint: do they run there") == 1
+    assert "do not have the secret of this client" in refused.stderr
+    assert refused.stderr.count("hint: give the secret that the replicas share") == 1
 
 
 def test_status_says_who_leads_and_how_far_all_are(run: Run, cluster: LocalCluster) -> None:
