@@ -43,7 +43,7 @@ _USAGE_S = 10.0
 class ClusterMismatch(BloomError):
     """A data directory that belongs to another cluster than the NameNode's."""
 
-    code = "BLM501"
+    code = "BLM513"
 
 
 def namenode_server(
