@@ -14,6 +14,8 @@ from bloompy_paxos.requests import Requests
 from bloompy_paxos.status import Status, status_of
 
 STATUS_S = 1.0
+CANDIDATE_S = 5.0
+"""What is to be a member may have been started just before."""
 _SETTLING_S = 0.05
 
 
@@ -71,7 +73,7 @@ class AsyncClient:
             RequestRefused: "EAGAIN" if it did not catch up in time, or too few of the members to come were there.
         """
         split_address(address)
-        members, [candidate] = await self._members(), await self.status(only=[address])
+        members, [candidate] = await self._members(), await self.status(CANDIDATE_S, [address])
         if candidate.role == "silent":
             hint = "start it, to be added to a group, by the address that you name here, and with the same secret"
             raise WrongMember(f"no replica answers at {address}", hint=hint)

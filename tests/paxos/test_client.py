@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from bloompy.errors import NodeStopped, TransportError, UsageError
+from bloompy_paxos import client as client_module
 from bloompy_paxos import requests
 from bloompy_paxos.client import AsyncClient, Client, _without
 from bloompy_paxos.errors import CommandNotSendable, NoAnswer, RequestRefused, WrongMember, WrongSecret
@@ -223,7 +224,8 @@ async def test_members_are_asked_for_by_commands_and_then_known() -> None:
         ]  # fmt: skip
 
 
-async def test_only_a_replica_that_is_there_and_of_no_other_group_is_asked_to_be_added() -> None:
+async def test_only_a_replica_that_is_there_and_of_no_other_group_is_asked_to_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "CANDIDATE_S", 0.5)
     async with FakeReplica() as replica, FakeReplica() as stranger, AsyncClient([replica.address], SECRET) as client:
         with pytest.raises(WrongMember, match="no replica answers at 127.0.0.1:9"):
             await client.add_member("127.0.0.1:9")
