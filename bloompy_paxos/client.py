@@ -118,7 +118,8 @@ class AsyncClient:
         while missing := [address for address in (only or self._requests.replicas) if address not in found]:
             answers = await self._requests.ask_each(missing, "status_request", "status", timeout_s)
             found |= {address: status_of(address, row) for address, row in answers.items()}
-            self._learn([*self._requests.replicas, *(member for one in found.values() for member in one.members)])
+            if only is None:  # one that was named may be of another group
+                self._learn([*self._requests.replicas, *(member for one in found.values() for member in one.members)])
         return [found[address] for address in sorted(found)]
 
     def _learn(self, replicas: Sequence[str]) -> None:

@@ -232,6 +232,7 @@ async def test_only_a_replica_that_is_there_and_of_no_other_group_is_asked_to_be
         with pytest.raises(WrongMember, match=f"a member of another group: {stranger.address}"):
             await client.add_member(stranger.address)
         assert replica.asked == stranger.asked == []
+        assert client.replicas == (replica.address,)
 
 
 async def test_only_a_member_is_asked_to_be_removed_and_not_the_last_one() -> None:
