@@ -14,7 +14,7 @@ from bloompy_fs.chunks import WRITING
 from bloompy_fs.datanode import DataNode
 
 from .model import Model
-from .partitions import Session, at_rest, compare_one, start
+from .partitions import TRY_S, Session, at_rest, compare_one, start
 
 LENGTH = 7
 DISKS = ("d0", "d1", "d2")
@@ -91,6 +91,22 @@ class Store:
         return set(held) == set(owned) and lent <= set(owned) and at_rest(self.sim) and held == self.live()
 
 
+class Patient(Session):
+    """A client that asks anew, as `bloompy_fs.client` does, while a partition that has to take part, or each DataNode, is not there yet."""
+
+    def __init__(self, sim: Simulation, partitions: int) -> None:
+        super().__init__(sim["c0"], partitions)
+        self.sim = sim
+
+    async def ask(self, op: str, path: str, *args: Any) -> tuple[str, Any]:
+        """Code and result of a request; what had such an error did nothing."""
+        while True:
+            code, result = await super().ask(op, path, *args)
+            if code not in ("EAGAIN", "EHOSTDOWN"):
+                return code, result
+            await self.sim.sleep(TRY_S)
+
+
 def draw(sim: Simulation, files: list[str]) -> tuple[Any, ...]:
     """Something to do with files."""
     file, other, directory = sim.choose(files), sim.choose(files), sim.choose(DIRECTORIES)
@@ -143,7 +159,7 @@ def chunks_live_and_die(sim: Simulation) -> None:
     start(sim, partitions, setup=lambda node: None, **QUICK)
     store = Store(sim, partitions)
     sim.run(for_s=1.0)
-    session, model = Session(sim["c0"], partitions), Model()
+    session, model = Patient(sim, partitions), Model()
     task = sim.spawn(work(sim, store, session, model))
     sim.run_until(task.done, limit_s=120)
     task.result()
