@@ -76,11 +76,13 @@ class Store:
 
     def live(self) -> dict[int, int]:
         """How many replicas each chunk of a file should have, from what the partitions have on their own disks."""
+        on_disk = [self.sim[f"p{i}"].on_disk() or {} for i in range(self.partitions)]
+        committed = {row[0] for row in on_disk[0].get("decision", ()) if row[1]}
         found: dict[int, int] = {}
-        for i in range(self.partitions):
-            rows = self.sim[f"p{i}"].on_disk() or {}
+        for rows in on_disk:
+            gone = given(rows, committed)
             replication = {row[2]: row[4] for row in rows.get("inode", ())}
-            found.update({row[2]: replication[row[0]] for row in rows.get("fchunk", ()) if row[3] != WRITING})
+            found.update({row[2]: replication[row[0]] for row in rows.get("fchunk", ()) if row[3] != WRITING and row[0] not in gone})
         return found
 
     def tidy(self) -> bool:
@@ -89,6 +91,13 @@ class Store:
         owned = [row.chunk for i in range(self.partitions) for row in self.sim[f"p{i}"].fchunk if row.length != WRITING]
         lent = {row.chunk for i in range(self.partitions) for row in self.sim[f"p{i}"].lent}
         return set(held) == set(owned) and lent <= set(owned) and at_rest(self.sim) and held == self.live()
+
+
+def given(rows: dict[str, Any], committed: set[int]) -> set[int]:
+    """Files that a partition gave away by a decided transaction, but has not heard so: who has them now may have removed them."""
+    inodes = {row[2]: (row[0], row[1]) for row in rows.get("inode", ())}
+    paths = {row[3] for row in rows.get("prepared", ()) if row[0] in committed and row[2] == "give"}
+    return {fid for fid, (parent, name) in inodes.items() if f"/{inodes.get(parent, (0, ''))[1]}/{name}" in paths}
 
 
 class Patient(Session):
